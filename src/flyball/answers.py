@@ -1,0 +1,129 @@
+"""What the verbs answer: values, ready to be shown as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.deployment import Deployment
+from flyball.domain.ledger import LedgerRow
+from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.routing import Route, WorkerStatus
+from flyball.domain.training import Run
+from flyball.domain.validation import ValidationReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """How far a verb has come: ``done`` of ``total`` parts of ``stage`` (total 0: not known)."""
+
+    stage: str
+    detail: str
+    done: int = 0
+    total: int = 0
+
+
+Progress = Callable[[Update], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """One source, ingested. ``new`` is False where the same rows were there already."""
+
+    batch: DataBatch
+    dataset: DatasetVersion
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """One training. ``new`` is False where the same request had been carried out before."""
+
+    version: ModelVersion
+    run: Run
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """One deployment. ``new`` is False where the version served already or had ended badly."""
+
+    deployment: Deployment
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn of the loop. ``deployed`` is None where validation did not promote."""
+
+    ingested: tuple[Ingested, ...]
+    trained: Trained
+    report: ValidationReport
+    deployed: Deployed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """A rollback: who serves instead of whom; ``seconds`` until every worker acknowledged it.
+
+    ``seconds`` is None where no worker is alive to acknowledge: the next one starts with it.
+    """
+
+    model: str
+    withdrawn: str
+    serving: str
+    reason: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Which version served at a time. ``version`` is empty where none did yet."""
+
+    model: str
+    at: datetime
+    version: str
+    since: datetime | None
+    because: str
+    by: str
+    ledger_row: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """How a model stands: its route, its deployment, its newest run and report."""
+
+    model: str
+    application: str
+    route: Route | None
+    champion: ModelVersion | None
+    deployment: Deployment | None
+    run: Run | None
+    report: ValidationReport | None
+    dataset: DatasetVersion | None
+    versions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How the installation stands. ``control`` says who runs the loop, empty for nobody."""
+
+    home: Path
+    control: str
+    workers: tuple[WorkerStatus, ...]
+    models: tuple[ModelStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDetails:
+    """Everything recorded about a version."""
+
+    version: ModelVersion
+    run: Run | None
+    reports: tuple[ValidationReport, ...]
+    deployments: tuple[Deployment, ...]
+    history: tuple[LedgerRow, ...]
+    artifact: Path | None

@@ -1,0 +1,111 @@
+"""Deployments: the recorded wish that a version serve, and how far that has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from flyball.domain.routing import Route, SlotPhase, WorkerStatus
+from flyball.domain.validation import Verdict
+from flyball.errors import IllegalTransition
+
+
+class Phase(StrEnum):
+    """How far a deployment has come."""
+
+    LOADING = "loading"  # wanted in the idle slot; workers load and smoke-test it
+    SWITCHING = "switching"  # live by the record; workers are applying it
+    BAKING = "baking"  # serving all traffic, watched, the old version kept loaded
+    DONE = "done"
+    FAILED = "failed"  # never took traffic
+    ROLLED_BACK = "rolled back"
+
+
+FINAL = frozenset({Phase.DONE, Phase.FAILED, Phase.ROLLED_BACK})
+_NEXT = {
+    Phase.LOADING: {Phase.SWITCHING, Phase.FAILED},
+    Phase.SWITCHING: {Phase.BAKING, Phase.ROLLED_BACK},
+    Phase.BAKING: {Phase.DONE, Phase.ROLLED_BACK},
+    Phase.DONE: {Phase.ROLLED_BACK},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One rollout of one version.
+
+    Attributes:
+        model, version: what is to serve.
+        ordinal: counts the model's deployments from 1.
+        replaces: the champion it found; empty where there was none.
+        displaced: what the idle slot held before, put back if the deployment fails.
+        strategy: ``"blue-green"``; ``"canary"`` will move ``Route.challenger_share`` on the way.
+        phase: how far it has come.
+        started_at, moved_at: UTC; ``moved_at`` is the last change of phase.
+        bake_until: when the watched time ends, once it has begun.
+        detail: why it failed or was rolled back.
+    """
+
+    model: str
+    version: str
+    ordinal: int
+    replaces: str
+    strategy: str
+    started_at: datetime
+    moved_at: datetime
+    phase: Phase = Phase.LOADING
+    displaced: str = ""
+    bake_until: datetime | None = None
+    detail: str = ""
+
+    @property
+    def id(self) -> str:
+        """``"<model>/<ordinal>"``."""
+        return f"{self.model}/{self.ordinal}"
+
+    def moved(
+        self, phase: Phase, *, at: datetime, detail: str = "", bake_until: datetime | None = None
+    ) -> Deployment:
+        """This deployment in its next phase.
+
+        Raises:
+            IllegalTransition: it cannot go there from here.
+        """
+        if phase not in _NEXT.get(self.phase, set()):
+            raise IllegalTransition(
+                f"deployment {self.id} is {self.phase} and cannot become {phase}"
+            )
+        until = bake_until or self.bake_until
+        return replace(self, phase=phase, moved_at=at, detail=detail, bake_until=until)
+
+
+def loaded(route: Route, version: str, workers: Sequence[WorkerStatus]) -> tuple[Verdict, str]:
+    """Whether every worker has ``version`` loaded and smoke-tested in one of its slots.
+
+    Returns:
+        PASS when all have; FAIL with the first reason when any cannot; INCONCLUSIVE while any is
+        still at it, or while there is no worker at all.
+    """
+    slot = next((s for s, name in route.slots.items() if name == version), None)
+    if slot is None:
+        return Verdict.FAIL, f"the route of {route.model} no longer wants {version}"
+    waiting = []
+    for worker in workers:
+        status = worker.slot(route.model, slot)
+        if status is None or status.version != version or status.phase is SlotPhase.LOADING:
+            waiting.append(worker.worker)
+        elif status.phase is SlotPhase.FAILED:
+            return Verdict.FAIL, f"worker {worker.worker}: {status.detail}"
+    if waiting or not workers:
+        return Verdict.INCONCLUSIVE, f"waiting for {', '.join(waiting) or 'a worker'}"
+    return Verdict.PASS, f"loaded and smoke-tested by {len(workers)} worker(s)"
+
+
+def applied(route: Route, workers: Sequence[WorkerStatus]) -> tuple[Verdict, str]:
+    """Whether every worker reported at least the route's generation."""
+    behind = [w.worker for w in workers if w.applied.get(route.model, 0) < route.generation]
+    if behind or not workers:
+        return Verdict.INCONCLUSIVE, f"waiting for {', '.join(behind) or 'a worker'}"
+    return Verdict.PASS, f"generation {route.generation} applied by {len(workers)} worker(s)"

@@ -1,0 +1,1 @@
+"""Where one function runs apart: child processes, and the supervisor that keeps servers alive."""

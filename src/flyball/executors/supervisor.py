@@ -1,0 +1,204 @@
+"""``Supervisor``: keeps a set of server processes alive until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from flyball.executors import lifeline
+
+_STOP = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A process to keep alive.
+
+    Attributes:
+        name: how log lines call it.
+        argv: program and arguments.
+        env: its whole environment; None for this process's own.
+        pass_fds: file descriptors it inherits under the same numbers.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] | None = None
+    pass_fds: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before starting a crashed child again.
+
+    Attributes:
+        first_s, most_s: the first wait, which doubles with each crash in a row, and the longest.
+        healthy_s: a child that lived this long starts again at the first wait.
+    """
+
+    first_s: float = 0.5
+    most_s: float = 30.0
+    healthy_s: float = 60.0
+
+    def wait_s(self, crashes: int, lived_s: float) -> tuple[float, int]:
+        """The next wait and the crashes in a row, after one more crash."""
+        crashes = 1 if lived_s >= self.healthy_s else crashes + 1
+        return min(self.first_s * 2.0 ** (crashes - 1), self.most_s), crashes
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A child and what is known of its current process."""
+
+    child: Child
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    crashes: int = 0
+    due: float | None = None
+
+
+class Supervisor:
+    """Starts children, restarts those that end, and stops them all.
+
+    Children are sessions of their own (so that Ctrl-C reaches only the supervisor) and die with
+    this process however it ends: with the *thread* that calls ``run``, to be exact.
+
+    Args:
+        children: what to keep alive; names are unique.
+        grace_s: seconds they have to drain after SIGTERM, before SIGKILL.
+        backoff: the waits between restarts.
+        on_exit: called with the process id of each one that ended.
+    """
+
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        grace_s: float = 15.0,
+        backoff: Backoff | None = None,
+        on_exit: Callable[[int], None] | None = None,
+    ) -> None:
+        self._kept = {child.name: _Kept(child) for child in children}
+        self._grace_s = grace_s
+        self._backoff = backoff or Backoff()
+        self._on_exit = on_exit
+        self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._log = structlog.get_logger("flyball.supervisor")
+
+    def pids(self) -> dict[str, int | None]:
+        """The process id of each child; None while it waits to be started again."""
+        return {
+            name: kept.process.pid if kept.process is not None else None
+            for name, kept in self._kept.items()
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the children alive until ``stop`` is set; returns when all have ended."""
+        threading.Thread(target=self._watch, args=(stop,), daemon=True).start()
+        try:
+            for kept in self._kept.values():
+                self._start(kept)
+            while (news := self._next()) is not _STOP:
+                if isinstance(news, _Kept):
+                    self._ended(news)
+                self._start_due()
+        finally:
+            self._stop_all()
+
+    def _watch(self, stop: threading.Event) -> None:
+        stop.wait()
+        self._news.put(_STOP)
+
+    def _next(self) -> object:
+        """What happened next: a child that ended, the stop, or None when a restart is due."""
+        due = [kept.due for kept in self._kept.values() if kept.due is not None]
+        timeout = max(0.0, min(due) - time.monotonic()) if due else None
+        try:
+            return self._news.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for kept in self._kept.values():
+            if kept.due is not None and kept.due <= now:
+                self._start(kept)
+
+    def _start(self, kept: _Kept) -> None:
+        kept.due = None
+        kept.started = time.monotonic()
+        child = kept.child
+        # -I -S: no site-packages for the few milliseconds before it becomes the child's program.
+        tie = [sys.executable, "-I", "-S", str(Path(lifeline.__file__)), str(os.getpid())]
+        kept.process = subprocess.Popen(
+            [*tie, *child.argv],
+            stdin=subprocess.PIPE,  # held open: its end tells the child that we are gone
+            pass_fds=tuple(child.pass_fds),
+            env=None if child.env is None else dict(child.env),
+            start_new_session=True,
+        )
+        threading.Thread(target=self._wait, args=(kept, kept.process), daemon=True).start()
+
+    def _wait(self, kept: _Kept, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        self._news.put(kept)
+
+    def _ended(self, kept: _Kept) -> None:
+        process, kept.process = kept.process, None
+        assert process is not None
+        self._forget(process)
+        now = time.monotonic()
+        wait_s, kept.crashes = self._backoff.wait_s(kept.crashes, now - kept.started)
+        kept.due = now + wait_s
+        self._log.warning(
+            "a process ended and is started again",
+            process=kept.child.name,
+            pid=process.pid,
+            ended_with=_how(process.returncode),
+            after_s=round(now - kept.started, 1),
+            next_try_in_s=wait_s,
+        )
+
+    def _stop_all(self) -> None:
+        running = {k.process.pid: k for k in self._kept.values() if k.process is not None}
+        for kept in running.values():
+            assert kept.process is not None
+            kept.process.terminate()
+        deadline = time.monotonic() + self._grace_s
+        for kept in running.values():
+            assert kept.process is not None
+            try:
+                kept.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._log.warning(
+                    "a process did not stop in time and is killed",
+                    process=kept.child.name,
+                    pid=kept.process.pid,
+                    grace_s=self._grace_s,
+                )
+            self._forget(kept.process)
+            kept.process = None
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started ends with it
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        if self._on_exit is not None:
+            self._on_exit(process.pid)
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,1 @@
+"""The durable workflows: the pipeline (finite) and the controller (a tick)."""

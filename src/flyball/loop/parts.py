@@ -1,0 +1,53 @@
+"""What the loop needs of the platform that ``wiring`` builds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from flyball.ports import (
+    Application,
+    Blobs,
+    Check,
+    Clock,
+    Datasets,
+    Events,
+    Executor,
+    Records,
+    Sources,
+    Target,
+    Tracker,
+)
+from flyball.settings import ModelSettings, Settings
+
+
+class Parts(Protocol):
+    """One installation's adapters, built on first use. Thread-safe."""
+
+    settings: Settings
+    home: Path
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def blobs(self) -> Blobs: ...
+    @property
+    def sources(self) -> Sources: ...
+    @property
+    def datasets(self) -> Datasets: ...
+    @property
+    def tracker(self) -> Tracker: ...
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def target(self) -> Target: ...
+    def model(self, name: str) -> ModelSettings: ...
+    def application(self, model: str) -> Application: ...
+    def checks(self, model: str) -> list[Check]: ...
+    def scratch(self) -> Path: ...
+    def study_url(self) -> str: ...
+    def workflows_url(self) -> str: ...

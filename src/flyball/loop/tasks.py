@@ -1,0 +1,148 @@
+"""The pipeline's tasks: each a step of the loop, from JSON to JSON, safe to do again.
+
+Workflows hand these on through their database, so that what goes in and comes out is plain data.
+Each is idempotent by what it is asked for: a second time it finds its work done and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from flyball.domain.data import DatasetVersion
+from flyball.domain.deployment import FINAL, Deployment, Phase
+from flyball.domain.lifecycle import ModelVersion, State
+from flyball.errors import DeploymentError, StaleWrite
+from flyball.loop.parts import Parts
+from flyball.steps import deploy as deploying
+from flyball.steps.desk import Desk
+from flyball.steps.ingest import ingest as ingest_step
+from flyball.steps.train import train as train_step
+from flyball.steps.validate import validate as validate_step
+
+Plain: TypeAlias = dict[str, Any]
+Wait: TypeAlias = Callable[[], None]
+"""Returns after a short while; what a task does between two looks at the workers."""
+
+
+def desk(parts: Parts, model: str, actor: str) -> Desk:
+    """The rollout verbs' desk for a model."""
+    return Desk(
+        records=parts.records,
+        target=parts.target,
+        clock=parts.clock,
+        rollout=parts.model(model).rollout,
+        actor=actor,
+    )
+
+
+def ingest(parts: Parts, model: str, location: str, batch_id: str | None, actor: str) -> Plain:
+    """One source into the model's dataset."""
+    done = ingest_step(
+        model,
+        location,
+        batch_id=batch_id,
+        application=parts.application(model),
+        limits=parts.model(model).gates,
+        sources=parts.sources,
+        datasets=parts.datasets,
+        records=parts.records,
+        clock=parts.clock,
+        actor=actor,
+        scratch=parts.scratch(),
+    )
+    return {"batch": done.batch.id, "dataset": done.dataset.id, "new": done.new}
+
+
+def train(parts: Parts, model: str, request: Mapping[str, Any], actor: str) -> Plain:
+    """A candidate from a dataset version (the newest unless ``request`` names one)."""
+    data = request.get("data")
+    dataset = parts.records.get(DatasetVersion, f"{model}/{data}") if data else None
+    done = train_step(
+        model,
+        application=parts.application(model),
+        data=dataset,
+        settings=parts.model(model),
+        records=parts.records,
+        datasets=parts.datasets,
+        blobs=parts.blobs,
+        tracker=parts.tracker,
+        executor=parts.executor,
+        clock=parts.clock,
+        scratch=parts.scratch(),
+        study_url=parts.study_url(),
+        actor=actor,
+        trials=request.get("trials"),
+        timeout_s=request.get("timeout_s"),
+    )
+    return {"version": done.version.id, "run": done.run.id, "new": done.new}
+
+
+def validate(parts: Parts, version_id: str, actor: str) -> Plain:
+    """The report on a candidate, and the move that follows from it."""
+    version = parts.records.get(ModelVersion, version_id)
+    report = validate_step(
+        version,
+        application=parts.application(version.model),
+        checks=parts.checks(version.model),
+        settings=parts.model(version.model),
+        records=parts.records,
+        datasets=parts.datasets,
+        blobs=parts.blobs,
+        executor=parts.executor,
+        target=parts.target,
+        clock=parts.clock,
+        actor=actor,
+        scratch=parts.scratch(),
+    )
+    return {"report": report.id, "decision": str(report.decision)}
+
+
+def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait) -> Plain:
+    """A version into service, followed until its bake begins.
+
+    Args:
+        again: deploy also a version that failed or was rolled back before (an operator's wish);
+            the pipeline does not.
+
+    Raises:
+        DeploymentError: it could not be deployed; the version before goes on serving.
+    """
+    version = parts.records.get(ModelVersion, version_id)
+    bench = desk(parts, version.model, actor)
+    settled = _settled(bench, version, again=again)
+    if settled is not None:
+        return {"deployment": settled.id, "phase": str(settled.phase), "new": False}
+    with parts.target.at_least_one_worker():
+        deployment = _followed(bench, deploying.begin(bench, version, strategy="blue-green"), wait)
+    if deployment.phase is Phase.FAILED:
+        raise DeploymentError(f"{version_id} was not deployed: {deployment.detail}")
+    parts.tracker.alias(version.model, "champion", deployment.version)
+    return {"deployment": deployment.id, "phase": str(deployment.phase), "new": True}
+
+
+def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment | None:
+    """The deployment that already answers the wish: it serves, or its rollout ended badly."""
+    past = [
+        deployment
+        for deployment in bench.records.find(Deployment, model=version.model)
+        if deployment.version == version.name
+    ]
+    if not past or past[-1].phase in (Phase.LOADING, Phase.SWITCHING):
+        return None
+    serves = bench.route(version.model).champion == version.name
+    if serves or not (again and version.state is State.STAGING):
+        return past[-1]
+    return None
+
+
+def _followed(bench: Desk, deployment: Deployment, wait: Wait) -> Deployment:
+    while deployment.phase not in FINAL | {Phase.BAKING}:
+        try:
+            after = deploying.advance(bench, deployment)
+        except StaleWrite:  # the controller moved it first
+            after = bench.records.get(Deployment, deployment.id)
+        if after == deployment:
+            wait()
+        deployment = after
+    return deployment

@@ -1,0 +1,50 @@
+"""Model arrays on disk: plain ``.npy``, mapped read-only, never pickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.errors import ArtifactCorrupt, StorageUnavailable
+
+
+def write_array(directory: Path, name: str, array: NDArray[Any]) -> None:
+    """Write ``array`` as ``directory/name.npy``.
+
+    Raises:
+        StorageUnavailable: the disk refused it.
+    """
+    path = directory / f"{name}.npy"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        np.save(path, array, allow_pickle=False)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"cannot write {path}: {error}; free some space or choose a writable home"
+        ) from error
+
+
+def open_array(directory: Path, name: str, *, ndim: int) -> NDArray[np.float32]:
+    """The float32 array ``directory/name.npy``, mapped from disk and read-only.
+
+    Raises:
+        ArtifactCorrupt: the file is missing, truncated, pickled, or not float32 of ``ndim``
+            dimensions in row-major order.
+    """
+    path = directory / f"{name}.npy"
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactCorrupt(
+            f"{path} cannot be read: {error}; restore the artifact or train again"
+        ) from error
+    array = np.asarray(mapped)  # a plain view: indexing a memmap costs more on the hot path
+    if array.dtype != np.float32 or array.ndim != ndim or not array.flags.c_contiguous:
+        raise ArtifactCorrupt(
+            f"{path} holds {array.dtype} of shape {array.shape}, expected row-major float32 with "
+            f"{ndim} dimension(s); restore the artifact or train again"
+        )
+    return array

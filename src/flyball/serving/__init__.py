@@ -1,0 +1,1 @@
+"""The inference server: workers, their slots, and the HTTP edge."""

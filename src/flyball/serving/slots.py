@@ -1,0 +1,178 @@
+"""What one worker holds of one model: loaded versions, and which of them answers whom.
+
+The hot path reads one reference to an immutable ``Snapshot``. Everything else happens on other
+threads and ends with that reference being replaced: a request sees the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from flyball.domain.routing import Route, SlotPhase, SlotStatus, Variant
+from flyball.ports import Choice, Servable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A version that is verified, opened and smoke-tested.
+
+    Attributes:
+        version: its name, without the model.
+        servable: what answers.
+        answered: how many smoke requests it answered.
+    """
+
+    version: str
+    servable: Servable
+    answered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Who answers whom, at one moment.
+
+    Attributes:
+        route: the route in force.
+        champion, challenger: the prepared choices; without a challenger the champion answers all.
+    """
+
+    route: Route
+    champion: Choice
+    challenger: Choice | None
+
+    def choose(self, user: str) -> Choice:
+        """The version that answers this user."""
+        if self.challenger is not None and self.route.variant(user) is Variant.CHALLENGER:
+            return self.challenger
+        return self.champion
+
+
+class Slots:
+    """The versions of one model in this worker. Thread-safe.
+
+    Attributes:
+        snapshot: who answers whom now; None until something is loaded.
+        applied: the route generation that is fully in force here; 0 before the first.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.snapshot: Snapshot | None = None
+        self.applied = 0
+        self._lock = threading.Lock()
+        self._route: Route | None = None
+        self._loaded: dict[str, Loaded] = {}
+        self._failed: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}
+
+    @property
+    def route(self) -> Route | None:
+        """The route that is wanted; None while none is known."""
+        return self._route
+
+    def follow(self, route: Route) -> list[str]:
+        """Want another route; returns the versions to load for it, the live one first.
+
+        The same generation again changes nothing. A new generation gives versions that failed
+        another chance.
+        """
+        with self._lock:
+            if self._route is not None and self._route.generation == route.generation:
+                return []
+            self._route = route
+            self._failed.clear()
+            order = dict.fromkeys(v for v in (route.champion, route.standby) if v is not None)
+            missing = [v for v in order if v not in self._loaded and v not in self._waiting]
+            self._waiting.update(dict.fromkeys(missing, ""))
+            self._settle()
+            return missing
+
+    def put(self, loaded: Loaded) -> None:
+        """A version is ready."""
+        with self._lock:
+            self._waiting.pop(loaded.version, None)
+            self._failed.pop(loaded.version, None)
+            self._loaded[loaded.version] = loaded
+            self._settle()
+
+    def fail(self, version: str, reason: str) -> None:
+        """A version cannot be loaded; what serves goes on."""
+        with self._lock:
+            self._waiting.pop(version, None)
+            self._failed[version] = reason
+            self._settle()
+
+    def wait(self, version: str, reason: str) -> None:
+        """A version cannot be loaded yet, because storage is away; it stays ``loading``."""
+        with self._lock:
+            self._waiting[version] = reason
+
+    def wants(self, version: str) -> bool:
+        """Whether the wanted route still names this version; if not, loading it is given up."""
+        with self._lock:
+            wanted = self._route is not None and version in self._route.slots.values()
+            if not wanted:
+                self._waiting.pop(version, None)
+            return wanted
+
+    def settled(self) -> bool:
+        """Whether the live version of the wanted route is loaded or known to fail."""
+        with self._lock:
+            route = self._route
+            return route is None or route.champion not in self._waiting
+
+    def statuses(self) -> dict[str, SlotStatus]:
+        """How far each wanted version has come, by ``"<model>/<slot>"``."""
+        with self._lock:
+            slots = {} if self._route is None else self._route.slots
+            return {f"{self.model}/{slot}": self._status(v) for slot, v in slots.items()}
+
+    def _status(self, version: str) -> SlotStatus:
+        if found := self._loaded.get(version):
+            detail = f"answered {found.answered} smoke requests"
+            return SlotStatus(version=version, phase=SlotPhase.READY, detail=detail)
+        if version in self._failed:
+            reason = self._failed[version]
+            return SlotStatus(version=version, phase=SlotPhase.FAILED, detail=reason)
+        reason = self._waiting.get(version, "")
+        return SlotStatus(version=version, phase=SlotPhase.LOADING, detail=reason)
+
+    def _settle(self) -> None:
+        """Put the wanted route in force, as soon as every version that it gives users is here."""
+        route = self._route
+        if route is None:
+            return
+        live = self._loaded.get(route.champion or "")
+        other = self._loaded.get(route.standby or "")
+        if live is not None and (other is not None or route.challenger_share == 0.0):
+            self._apply(route, live, other)
+            self.applied = route.generation
+        elif route.champion is None:
+            self.snapshot, self.applied = None, route.generation
+        elif self.snapshot is None and (stand_in := live or self._stand_in(route, other)):
+            # A fresh worker answers with what it has; it does not claim to have the route.
+            self._apply(replace(route, challenger_share=0.0), stand_in, None)
+        self._drop_unwanted(route)
+
+    def _stand_in(self, route: Route, other: Loaded | None) -> Loaded | None:
+        return other if route.champion in self._failed else None
+
+    def _apply(self, route: Route, live: Loaded, other: Loaded | None) -> None:
+        self.snapshot = Snapshot(
+            route=route,
+            champion=Choice(
+                servable=live.servable, version=live.version, variant=Variant.CHAMPION
+            ),
+            challenger=other
+            and Choice(
+                servable=other.servable, version=other.version, variant=Variant.CHALLENGER
+            ),
+        )
+
+    def _drop_unwanted(self, route: Route) -> None:
+        """Let go of versions that nobody wants; requests in flight hold their own references."""
+        keep = set(route.slots.values())
+        if self.snapshot is not None:
+            keep.add(self.snapshot.champion.version)
+        self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in keep}

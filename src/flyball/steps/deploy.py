@@ -1,0 +1,194 @@
+"""Deploy: the record changes here, and the workers make the traffic match it.
+
+A deployment is moved one phase at a time by ``advance``, from whatever it finds recorded, so that
+any process may take it up after a crash. Two that move the same deployment at once cannot both
+succeed (``StaleWrite``), and the loser finds it moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flyball.domain.deployment import FINAL, Deployment, Phase, applied, loaded
+from flyball.domain.evidence import Evidence, EvidenceKind
+from flyball.domain.ledger import Entry
+from flyball.domain.lifecycle import ModelVersion, State
+from flyball.domain.routing import Route
+from flyball.domain.validation import Verdict
+from flyball.errors import DeploymentError
+from flyball.ports import Change
+from flyball.steps.desk import Desk, evidence_of
+
+
+def begin(desk: Desk, version: ModelVersion, *, strategy: str) -> Deployment:
+    """Record the wish that ``version`` serve: it is wanted in the idle slot from now on.
+
+    The same version's unfinished deployment is returned as it is.
+
+    Raises:
+        DeploymentError: the version has not passed validation, or another rollout is under way.
+        StaleWrite: somebody else began one at the same moment.
+    """
+    past = desk.records.find(Deployment, model=version.model)
+    open_one = next((d for d in past if d.phase not in FINAL | {Phase.BAKING}), None)
+    if open_one is not None and open_one.version == version.name:
+        return open_one
+    if open_one is not None:
+        raise DeploymentError(
+            f"{version.model}: deployment {open_one.id} of {open_one.version} is still "
+            f"{open_one.phase}; wait until it is done (see `flyball status {version.model}`)"
+        )
+    if version.state is not State.STAGING:
+        raise DeploymentError(
+            f"{version.id} is in {version.state}, not in staging; "
+            f"run `flyball validate {version.model} {version.name}` first"
+        )
+    return _record_wish(desk, version, past, strategy)
+
+
+def _record_wish(
+    desk: Desk, version: ModelVersion, past: Sequence[Deployment], strategy: str
+) -> Deployment:
+    now, route = desk.clock.now(), desk.route(version.model)
+    wish = Deployment(
+        model=version.model,
+        version=version.name,
+        ordinal=len(past) + 1,
+        replaces=route.champion or "",
+        displaced=route.standby or "",
+        strategy=strategy,
+        started_at=now,
+        moved_at=now,
+    )
+    entry = Entry(
+        at=now,
+        actor=desk.actor,
+        action="deploy",
+        subject=wish.id,
+        model=wish.model,
+        before=wish.replaces,
+        after=wish.version,
+        reason=f"{strategy} deployment begun",
+    )
+    wanted = route.loading(version.name, salt=wish.id)
+    rerouted = Change(value=wanted, replacing=route if route.generation else None)
+    desk.records.commit([Change(value=wish), rerouted], [entry])
+    return wish
+
+
+def advance(desk: Desk, deployment: Deployment) -> Deployment:
+    """Move a deployment as far as one look at the workers allows; unchanged while they are at it.
+
+    Raises:
+        StaleWrite: another process moved it first; read it again.
+    """
+    match deployment.phase:
+        case Phase.LOADING:
+            return _switch_when_loaded(desk, deployment)
+        case Phase.SWITCHING:
+            return _bake_when_applied(desk, deployment)
+        case _:
+            return deployment
+
+
+def _switch_when_loaded(desk: Desk, deployment: Deployment) -> Deployment:
+    route = desk.route(deployment.model)
+    verdict, detail = loaded(route, deployment.version, desk.target.workers())
+    waited = desk.clock.now() - deployment.started_at
+    if verdict is Verdict.INCONCLUSIVE and waited > desk.rollout.load_timeout:
+        verdict, detail = Verdict.FAIL, f"not loaded within {desk.rollout.load_timeout}: {detail}"
+    match verdict:
+        case Verdict.PASS:
+            return _switch(desk, deployment, route, detail)
+        case Verdict.FAIL:
+            return _fail(desk, deployment, route, detail)
+        case _:
+            return deployment
+
+
+def _switch(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
+    """The switch itself: one row. The old champion stays loaded in the other slot."""
+    version = desk.version(deployment)
+    evidence = evidence_of(EvidenceKind.SMOKE, deployment.id, detail)
+    after = deployment.moved(Phase.SWITCHING, at=desk.clock.now())
+    moved = version.moved(State.PRODUCTION, evidence)
+    settled, entries = _superseded(desk, deployment)
+    desk.records.commit(
+        [
+            Change(value=after, replacing=deployment),
+            Change(value=route.switched(), replacing=route),
+            Change(value=moved, replacing=version),
+            *settled,
+        ],
+        [
+            *entries,
+            desk.transition(version, moved, evidence, detail),
+            desk.routed(deployment, deployment.replaces, deployment.version, detail, evidence),
+        ],
+    )
+    return after
+
+
+def _superseded(desk: Desk, by: Deployment) -> tuple[list[Change], list[Entry]]:
+    """A bake cut short by a newer deployment ends: its version stays good to go back to."""
+    changes, entries = [], []
+    for old in desk.records.find(Deployment, model=by.model):
+        if old.phase is not Phase.BAKING:
+            continue
+        reason = f"superseded by deployment {by.id} before its bake ended"
+        version = desk.version(old)
+        evidence = evidence_of(EvidenceKind.DECISION, by.id, reason)
+        moved = version.moved(State.PRODUCTION, evidence)
+        done = old.moved(Phase.DONE, at=desk.clock.now(), detail=reason)
+        changes += [Change(value=done, replacing=old), Change(value=moved, replacing=version)]
+        entries.append(desk.transition(version, moved, evidence, reason))
+    return changes, entries
+
+
+def _fail(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
+    """It never took traffic: back to development with the reason; the champion is untouched."""
+    version = desk.version(deployment)
+    evidence = evidence_of(EvidenceKind.SMOKE, deployment.id, detail)
+    after = deployment.moved(Phase.FAILED, at=desk.clock.now(), detail=detail)
+    moved = version.moved(State.DEVELOPMENT, evidence)
+    desk.records.commit(
+        [
+            Change(value=after, replacing=deployment),
+            Change(value=moved, replacing=version),
+            Change(value=route.unloaded(deployment.displaced), replacing=route),
+        ],
+        [desk.transition(version, moved, evidence, detail)],
+    )
+    return after
+
+
+def _bake_when_applied(desk: Desk, deployment: Deployment) -> Deployment:
+    route = desk.route(deployment.model)
+    verdict, detail = applied(route, desk.target.workers())
+    if verdict is not Verdict.PASS:
+        return deployment
+    now, version = desk.clock.now(), desk.version(deployment)
+    evidence = evidence_of(EvidenceKind.APPLIED, deployment.id, detail)
+    after = deployment.moved(Phase.BAKING, at=now, bake_until=now + desk.rollout.bake)
+    moved = version.moved(State.MONITORING, evidence)
+    retired, entries = _retired(desk, route, evidence)
+    desk.records.commit(
+        [
+            Change(value=after, replacing=deployment),
+            Change(value=moved, replacing=version),
+            *retired,
+        ],
+        [desk.transition(version, moved, evidence, detail), *entries],
+    )
+    return after
+
+
+def _retired(desk: Desk, route: Route, evidence: Evidence) -> tuple[list[Change], list[Entry]]:
+    """Versions in production that no slot holds any more are archived: nothing can serve them."""
+    changes, entries = [], []
+    for version in desk.records.find(ModelVersion, model=route.model):
+        if version.state is State.PRODUCTION and version.name not in route.slots.values():
+            moved = version.moved(State.ARCHIVED, evidence)
+            changes.append(Change(value=moved, replacing=version))
+            entries.append(desk.transition(version, moved, evidence, "no slot holds it any more"))
+    return changes, entries

@@ -1,0 +1,80 @@
+"""What the rollout verbs share: the ports they act through, and how they write to the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flyball.domain.canonical import digest
+from flyball.domain.deployment import Deployment
+from flyball.domain.evidence import Evidence, EvidenceKind
+from flyball.domain.ledger import Entry
+from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.routing import Route, empty_route
+from flyball.errors import NotFound
+from flyball.ports import Clock, Records, Target
+from flyball.settings import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Whose hand moves deployments, and with what.
+
+    Attributes:
+        records, target, clock: the ports.
+        rollout: the model's settings.
+        actor: who, for the ledger.
+    """
+
+    records: Records
+    target: Target
+    clock: Clock
+    rollout: Rollout
+    actor: str
+
+    def route(self, model: str) -> Route:
+        """The model's route, or the empty one (generation 0) if nothing was ever deployed."""
+        try:
+            return self.records.get(Route, model)
+        except NotFound:
+            return empty_route(model)
+
+    def version(self, deployment: Deployment) -> ModelVersion:
+        """The version that a deployment is about."""
+        return self.records.get(ModelVersion, f"{deployment.model}/{deployment.version}")
+
+    def transition(
+        self, before: ModelVersion, after: ModelVersion, evidence: Evidence, reason: str
+    ) -> Entry:
+        """The ledger's entry for a move of the lifecycle."""
+        return Entry(
+            at=self.clock.now(),
+            actor=self.actor,
+            action="transition",
+            subject=before.id,
+            model=before.model,
+            before=str(before.state),
+            after=str(after.state),
+            reason=reason,
+            evidence=evidence,
+        )
+
+    def routed(
+        self, deployment: Deployment, before: str, after: str, reason: str, evidence: Evidence
+    ) -> Entry:
+        """The ledger's entry for a change of the serving version: what ``served`` reads."""
+        return Entry(
+            at=self.clock.now(),
+            actor=self.actor,
+            action="route",
+            subject=deployment.id,
+            model=deployment.model,
+            before=before,
+            after=after,
+            reason=reason,
+            evidence=evidence,
+        )
+
+
+def evidence_of(kind: EvidenceKind, id: str, detail: str) -> Evidence:
+    """Evidence that the ledger row itself holds: ``detail`` stands there as the reason."""
+    return Evidence(kind=kind, id=id, digest=digest({"kind": kind, "id": id, "detail": detail}))

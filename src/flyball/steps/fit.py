@@ -1,0 +1,202 @@
+"""The child's half of training: search, fit the winner, judge it, package it.
+
+Runs in a process of its own, because a fit may use much memory or never return. JSON in, files and
+JSON out; it writes no record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyball.domain.canonical import plain
+from flyball.domain.training import SearchBudget, Trial
+from flyball.errors import StorageUnavailable, TrainingError
+from flyball.ports import Application, Model, Prepared, Progress
+from flyball.steps.manifest import Manifest, code_fingerprint, environment_digest, write_manifest
+from flyball.steps.search import SearchOutcome, search
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ARTIFACT = "artifact"
+PROGRESS = "progress.jsonl"
+TRIALS = "trials.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """What to fit; JSON types only.
+
+    Attributes:
+        model: whose model it is.
+        application: the plug-in's name.
+        families: the candidate families.
+        objective: the metric to maximise.
+        frames: paths of the dataset version's Parquet files, in order of arrival.
+        data_version: the dataset version's DVC hash.
+        seed: of the split, the search and the fits.
+        trials, timeout_s: the search's budget.
+        study_url, study_name: the search's checkpoint.
+        out: a directory to make; what is in it is replaced.
+    """
+
+    model: str
+    application: str
+    families: Sequence[str]
+    objective: str
+    frames: Sequence[str]
+    data_version: str
+    seed: int
+    trials: int
+    timeout_s: float
+    study_url: str
+    study_name: str
+    out: str
+
+
+def fit_candidate(
+    request: FitRequest,
+    *,
+    application: Application,
+    models: Mapping[str, type[Model]],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Make one candidate in ``request.out``.
+
+    Writes ``artifact/`` (what ``application.package`` writes, and ``manifest.json``),
+    ``trials.json``, and a line of ``progress.jsonl`` as each trial ends.
+
+    Args:
+        models: the families to search, by name.
+        progress: also called as each trial ends.
+
+    Returns:
+        JSON: family, architecture, hyperparameters, metrics, split, threads, code, and trials.
+
+    Raises:
+        TrainingError: the data is too little, or no trial came to its end.
+        StorageUnavailable: ``out`` or the checkpoint cannot be written.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threads = _cores()
+    out = _emptied(Path(request.out))
+    frame = read_frames([Path(path) for path in request.frames])
+    with threadpool_limits(limits=threads), (out / PROGRESS).open("a", encoding="utf-8") as lines:
+
+        def report(trial: Trial) -> None:
+            lines.write(json.dumps(plain(trial)) + "\n")
+            lines.flush()
+            if progress is not None:
+                progress(trial)
+
+        prepared = application.prepare(frame, seed=request.seed)
+        found = _searched(request, application, models, prepared, report)
+        model = models[found.family].fit(prepared.final.train, found.config)
+        metrics = {
+            name: float(value)
+            for name, value in application.evaluate(model, prepared.final).metrics.items()
+        }
+        application.package(model, prepared, frame, out / ARTIFACT)
+    manifest = Manifest(
+        model=request.model,
+        family=found.family,
+        architecture=(
+            f"{application.name}@{application.version}/{found.family}@{type(model).version}"
+        ),
+        data_version=request.data_version,
+        hyperparameters=found.config.model_dump(mode="json"),
+        split=plain(prepared.split),
+        seeds={"split": request.seed, "search": request.seed},
+        threads=threads,
+        metrics=metrics,
+        code=code_fingerprint(application, *models.values()),
+        environment=environment_digest(),
+    )
+    write_manifest(out / ARTIFACT, manifest)
+    return _written(out, manifest, found)
+
+
+def read_frames(paths: Sequence[Path]) -> pl.DataFrame:
+    """The rows of a dataset version, in order of arrival.
+
+    Raises:
+        TrainingError: there is no file, or the files do not fit each other.
+    """
+    import polars as pl
+
+    if not paths:
+        raise TrainingError("the dataset version has no files; ingest a batch first")
+    try:
+        return pl.concat([pl.read_parquet(path) for path in paths], how="diagonal")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise TrainingError(
+            f"the batches {', '.join(path.name for path in paths)} cannot be read as one table: "
+            f"{error}; ingest them again"
+        ) from error
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _searched(
+    request: FitRequest,
+    application: Application,
+    models: Mapping[str, type[Model]],
+    prepared: Prepared,
+    report: Progress,
+) -> SearchOutcome:
+    return search(
+        application,
+        models,
+        prepared,
+        seed=request.seed,
+        budget=SearchBudget(trials=request.trials, timeout_s=request.timeout_s),
+        study_url=request.study_url,
+        study_name=request.study_name,
+        progress=report,
+        objective=request.objective,
+    )
+
+
+def _emptied(out: Path) -> Path:
+    try:
+        if out.exists():
+            shutil.rmtree(out)
+        (out / ARTIFACT).mkdir(parents=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{out} cannot be made: {error.strerror}; free some space or change its permissions"
+        ) from error
+    return out
+
+
+def _written(out: Path, manifest: Manifest, found: SearchOutcome) -> dict[str, Any]:
+    """Write ``trials.json``; returns the whole result."""
+    trials = plain(found.trials)
+    try:
+        (out / TRIALS).write_text(json.dumps(trials, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageUnavailable(
+            f"cannot write {out / TRIALS}: {error.strerror}; free some space"
+        ) from error
+    return {
+        "family": manifest.family,
+        "architecture": manifest.architecture,
+        "hyperparameters": manifest.hyperparameters,
+        "metrics": manifest.metrics,
+        "split": manifest.split,
+        "threads": manifest.threads,
+        "code": manifest.code,
+        "trials": trials,
+    }

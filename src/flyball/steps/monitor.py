@@ -1,0 +1,55 @@
+"""Monitor: judge the version that bakes on its live traffic, and settle its deployment."""
+
+from __future__ import annotations
+
+from flyball.domain.deployment import Deployment, Phase
+from flyball.domain.evidence import EvidenceKind
+from flyball.domain.lifecycle import State
+from flyball.domain.traffic import HealthPolicy, judge_health, merged
+from flyball.domain.validation import Verdict
+from flyball.errors import DeploymentError
+from flyball.ports import Change, Events
+from flyball.steps.desk import Desk, evidence_of
+from flyball.steps.rollback import rollback
+
+
+def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
+    """Look at a baking deployment once, by the latest stretch of its traffic.
+
+    Degraded at any time (on enough requests) is rolled back at once, where there is a version to go
+    back to; healthy at the end of the bake is done; too little traffic goes on baking.
+
+    Raises:
+        StaleWrite: another process moved it first; read it again.
+    """
+    if deployment.phase is not Phase.BAKING:
+        return deployment
+    policy = HealthPolicy(
+        min_requests=desk.rollout.min_requests, max_error_share=desk.rollout.max_error_share
+    )
+    served = events.windows(deployment.model, since=deployment.moved_at, version=deployment.version)
+    verdict, detail = judge_health(merged(served), policy)
+    if verdict is Verdict.FAIL:
+        return _degraded(desk, deployment, detail)
+    over = deployment.bake_until is not None and desk.clock.now() >= deployment.bake_until
+    return _healthy(desk, deployment, detail) if over and verdict is Verdict.PASS else deployment
+
+
+def _degraded(desk: Desk, deployment: Deployment, detail: str) -> Deployment:
+    try:
+        rollback(desk, deployment.model, reason=detail, kind=EvidenceKind.HEALTH)
+    except DeploymentError:
+        return deployment  # nothing to go back to: a degraded answer is better than none
+    return desk.records.get(Deployment, deployment.id)
+
+
+def _healthy(desk: Desk, deployment: Deployment, detail: str) -> Deployment:
+    version = desk.version(deployment)
+    evidence = evidence_of(EvidenceKind.HEALTH, deployment.id, detail)
+    after = deployment.moved(Phase.DONE, at=desk.clock.now(), detail=detail)
+    moved = version.moved(State.PRODUCTION, evidence)
+    desk.records.commit(
+        [Change(value=after, replacing=deployment), Change(value=moved, replacing=version)],
+        [desk.transition(version, moved, evidence, detail)],
+    )
+    return after

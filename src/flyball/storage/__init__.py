@@ -1,0 +1,1 @@
+"""Where things are kept: records, ledger and traffic in a database; artifacts, data and runs."""

@@ -1,0 +1,146 @@
+"""The database behind records and traffic: SQLite in a file, or PostgreSQL by its URL.
+
+``open_database`` gives an engine whose schema is up to date. ``reading`` and ``writing`` are the
+only ways to a connection; they turn what the driver raises into ``StorageUnavailable``.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from flyball.errors import ConfigurationError, StorageUnavailable
+from flyball.storage.faults import translated
+from flyball.storage.schema import ensure_schema
+
+BUSY_TIMEOUT_S = 10
+"""How long a write waits for another writer before it gives up."""
+
+_WRITE = "flyball_write"
+
+
+def open_database(url: str) -> Engine:
+    """An engine on the database at ``url``, its tables made or migrated.
+
+    Safe to call from many processes at once, and to use in a process forked later: no connection
+    is shared with the parent.
+
+    Args:
+        url: ``sqlite:///<path>`` or ``postgresql+psycopg://user:password@host/database``.
+
+    Raises:
+        ConfigurationError: the URL cannot be read or names another kind of database.
+        StorageUnavailable: folder, file, server, password or driver; says which and what to do.
+            Also where the database was written by a newer Flyball.
+    """
+    parsed = _parsed(url)
+    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    _forget_connections_on_fork(engine)
+    try:
+        with translated(name(engine)):
+            ensure_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def name(engine: Engine) -> str:
+    """What messages call the database: its URL without the password."""
+    return f"the database {engine.url.render_as_string(hide_password=True)}"
+
+
+@contextmanager
+def reading(engine: Engine, *, snapshot: bool = False) -> Iterator[Connection]:
+    """A transaction that only reads; with ``snapshot`` all of it sees one moment.
+
+    (SQLite always does; PostgreSQL is asked for REPEATABLE READ.)
+    """
+    options: dict[str, Any] = {}
+    if snapshot and engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with translated(name(engine)), engine.execution_options(**options).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: committed at the end, undone on any error.
+
+    On SQLite it is the only writer from its first statement on (``BEGIN IMMEDIATE``), so that
+    nothing it read can change before it writes.
+    """
+    options = {_WRITE: True}
+    with translated(name(engine)), engine.execution_options(**options).begin() as connection:
+        yield connection
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        backend = ""
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError(
+        "the setting `database` must be sqlite:///<path to a file> or "
+        "postgresql+psycopg://user:password@host/database"
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing; `begin` below does
+        connection.execute("PRAGMA synchronous=FULL")  # a commit is on disk when it returns
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    except ImportError:
+        raise StorageUnavailable(
+            "PostgreSQL needs a driver that is not installed; run `pip install 'flyball[postgres]'`"
+        ) from None
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(  # acknowledged means on disk, whatever the server's default is
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+
+    return engine
+
+
+def _forget_connections_on_fork(engine: Engine) -> None:
+    """In a forked child start with a new pool, and leave the parent's connections untouched."""
+    kept: list[object] = []  # never closed in the child: that would end the parent's sessions
+    ours = weakref.ref(engine)
+
+    def after_fork() -> None:
+        if (engine := ours()) is not None:
+            kept.append(engine.pool)
+            engine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=after_fork)

@@ -1,0 +1,1 @@
+"""What Flyball says of itself: logs, metrics and windows of traffic."""

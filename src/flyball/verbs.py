@@ -1,0 +1,401 @@
+"""The verbs: one way in. The command line, the HTTP API and the console call these.
+
+::
+
+    flyball = Flyball(home="shop")
+    turn = flyball.run("games", ["purchases.csv"])
+    turn.deployment.version
+"""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyball import settings as configuration
+from flyball.answers import (
+    Deployed,
+    Ingested,
+    ModelStatus,
+    Progress,
+    RolledBack,
+    Served,
+    Status,
+    Trained,
+    Turn,
+    Update,
+    VersionDetails,
+)
+from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.deployment import Deployment
+from flyball.domain.evidence import EvidenceKind
+from flyball.domain.ledger import LedgerRow
+from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.names import VersionName
+from flyball.domain.routing import Route
+from flyball.domain.training import Run
+from flyball.domain.validation import ValidationReport
+from flyball.errors import FlyballError, NotFound
+from flyball.settings import Settings
+from flyball.wiring import Platform, build
+
+if TYPE_CHECKING:
+    from flyball.loop.engine import Client
+
+FOLLOW_EVERY_S = 0.1
+RESTORE_WITHIN_S = 15.0
+
+
+class Flyball:
+    """One installation, by its home. Cheap to make: nothing is opened before a verb needs it.
+
+    Args:
+        home: where its state lies; default ``FLYBALL_HOME``, else ``.flyball``.
+        config: settings to use instead of ``flyball.toml`` and ``FLYBALL_*``.
+        actor: who decides, for the ledger; default ``operator:<user name>``.
+    """
+
+    def __init__(
+        self,
+        home: Path | str | None = None,
+        *,
+        config: Settings | None = None,
+        actor: str | None = None,
+    ) -> None:
+        self.settings = config or configuration.load(Path(home) if home is not None else None)
+        self.platform: Platform = build(self.settings)
+        self.actor = actor or f"operator:{_user()}"
+
+    # --- the loop ---------------------------------------------------------------------------
+
+    def run(
+        self,
+        model: str,
+        sources: Sequence[str] = (),
+        *,
+        wait: bool = True,
+        progress: Progress | None = None,
+    ) -> Turn | str:
+        """One turn of the loop: ingest, train, validate, deploy.
+
+        Args:
+            sources: files to ingest first; none to train on the data there is.
+            wait: False hands the turn to the running ``flyball up`` and returns its id.
+
+        Raises:
+            FlyballError: of the step that could not be done. What was done before is kept, and the
+                same call goes on from there.
+        """
+        request = {"model": self._known(model), "sources": _located(sources), "actor": self.actor}
+        done = self._carried_out("run", request, model, progress, wait=wait)
+        return done if isinstance(done, str) else self._turn(done)
+
+    def ingest(
+        self,
+        model: str,
+        sources: Sequence[str],
+        *,
+        batch_id: str | None = None,
+        progress: Progress | None = None,
+    ) -> list[Ingested]:
+        """One or more batches into the model's dataset."""
+        request = {
+            "model": self._known(model),
+            "sources": _located(sources),
+            "batch_id": batch_id,
+            "actor": self.actor,
+        }
+        done = self._finished("ingest", request, model, progress)
+        return [self._ingested(item) for item in done["batches"]]
+
+    def train(
+        self,
+        model: str,
+        *,
+        trials: int | None = None,
+        timeout_s: float | None = None,
+        data: str | None = None,
+        progress: Progress | None = None,
+    ) -> Trained:
+        """Search, fit, track and register a candidate."""
+        request = {
+            "model": self._known(model),
+            "trials": trials,
+            "timeout_s": timeout_s,
+            "data": data,
+            "actor": self.actor,
+        }
+        return self._trained(self._finished("train", request, model, progress))
+
+    def validate(
+        self, model: str, version: str, *, progress: Progress | None = None
+    ) -> ValidationReport:
+        """The report on a version, and the move of its state that follows."""
+        request = {"version": self._version(model, version).id, "actor": self.actor}
+        done = self._finished("validate", request, model, progress)
+        return self.platform.records.get(ValidationReport, done["report"])
+
+    def deploy(self, model: str, version: str, *, progress: Progress | None = None) -> Deployed:
+        """A validated version into service, followed until its bake begins."""
+        request = {"version": self._version(model, version).id, "actor": self.actor}
+        return self._deployed(self._finished("deploy", request, model, progress))
+
+    def rollback(self, model: str, *, reason: str = "") -> RolledBack:
+        """The previous good version serves again, at once, also while no control process runs."""
+        from flyball.loop.tasks import desk
+        from flyball.steps.rollback import restore, rollback
+
+        bench = desk(self.platform, self._known(model), self.actor)
+        withdrawn = bench.route(model).champion or ""
+        began, why = bench.clock.now(), reason or f"decided by {self.actor}"
+        route = rollback(bench, model, reason=why, kind=EvidenceKind.DECISION)
+        pause, seconds = threading.Event(), None
+        while bench.target.workers() and seconds is None:
+            waited = (bench.clock.now() - began).total_seconds()
+            if restore(bench, model):
+                seconds = waited
+            elif waited > RESTORE_WITHIN_S:
+                break
+            else:
+                pause.wait(FOLLOW_EVERY_S / 5)
+        return RolledBack(
+            model=model,
+            withdrawn=withdrawn,
+            serving=route.champion or "",
+            reason=why,
+            seconds=seconds,
+        )
+
+    # --- what is ----------------------------------------------------------------------------
+
+    def status(self, model: str | None = None) -> Status:
+        """How the installation stands, or one model of it."""
+        from flyball.loop.lock import holder
+
+        names = [self._known(model)] if model else sorted(self.settings.models)
+        who = holder(self.platform.home)
+        return Status(
+            home=self.platform.home,
+            control=str(who) if who else "",
+            workers=tuple(self.platform.target.workers()),
+            models=tuple(self._model_status(name) for name in names),
+        )
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """All versions of a model, the oldest first."""
+        return self.platform.records.find(ModelVersion, model=self._known(model))
+
+    def show(self, model: str, version: str) -> VersionDetails:
+        """Everything recorded about a version."""
+        found, records = self._version(model, version), self.platform.records
+        return VersionDetails(
+            version=found,
+            run=_or_none(lambda: records.get(Run, f"{model}/{found.run_id}")),
+            reports=tuple(
+                r for r in records.find(ValidationReport, model=model) if r.version == found.name
+            ),
+            deployments=tuple(
+                d for d in records.find(Deployment, model=model) if d.version == found.name
+            ),
+            history=tuple(r for r in records.ledger(model=model) if r.entry.subject == found.id),
+            artifact=_or_none(lambda: self.platform.blobs.get(found.artifact, verify=False)),
+        )
+
+    def served(self, model: str, at: datetime | None = None) -> Served:
+        """Which version served at a time (default now), since when, and decided by what."""
+        when = at or self.platform.clock.now()
+        rows = [
+            row
+            for row in self.platform.records.ledger(model=self._known(model))
+            if row.entry.action == "route" and row.entry.at <= when
+        ]
+        last = rows[-1] if rows else None
+        return Served(
+            model=model,
+            at=when,
+            version=last.entry.after if last else "",
+            since=last.entry.at if last else None,
+            because=last.entry.reason if last else "nothing was deployed yet",
+            by=last.entry.actor if last else "",
+            ledger_row=last.seq if last else None,
+        )
+
+    def ledger(self, model: str | None = None, *, limit: int | None = None) -> list[LedgerRow]:
+        """The ledger's rows, the oldest first; with ``limit`` the last so many of them."""
+        return self.platform.records.ledger(model=model, limit=limit)
+
+    def verify_ledger(self) -> int:
+        """Check the ledger's whole chain; returns how many rows it has.
+
+        Raises:
+            LedgerBroken: names the first row that was changed, removed or reordered.
+        """
+        return self.platform.records.verify_ledger()
+
+    # --- how --------------------------------------------------------------------------------
+
+    def _finished(
+        self, kind: str, request: Mapping[str, Any], model: str, progress: Progress | None
+    ) -> dict[str, Any]:
+        done = self._carried_out(kind, request, model, progress, wait=True)
+        assert isinstance(done, dict)
+        return done
+
+    def _carried_out(
+        self,
+        kind: str,
+        request: Mapping[str, Any],
+        model: str,
+        progress: Progress | None,
+        *,
+        wait: bool,
+    ) -> dict[str, Any] | str:
+        """Hand the workflow to whoever runs the loop here: ``flyball up``, else this process."""
+        with self._client(f"flyball {kind}", wait=wait) as client:
+            workflow = client.submit(kind, dict(request))
+            if not wait:
+                return workflow
+            self._follow(client, workflow, model, progress or _silent)
+            return client.result(workflow)
+
+    @contextmanager
+    def _client(self, role: str, *, wait: bool) -> Iterator[Client]:
+        from flyball.loop.engine import Client, engine
+        from flyball.loop.lock import CONTROL, holder
+
+        who = holder(self.platform.home)
+        if who is not None and who.role == CONTROL:
+            yield from _closing(Client(self.platform))
+        elif not wait:
+            raise NotFound(
+                "--no-wait hands the turn to a running `flyball up`, and none runs on this home; "
+                "start it, or leave --no-wait out"
+            )
+        else:
+            with engine(self.platform, role):
+                yield from _closing(Client(self.platform))
+
+    def _follow(self, client: Client, workflow: str, model: str, progress: Progress) -> None:
+        pause = threading.Event()
+        while not client.ended(workflow):
+            progress(self._update(model))
+            pause.wait(FOLLOW_EVERY_S)
+
+    def _update(self, model: str) -> Update:
+        """Where the newest work on a model stands, as its records tell."""
+        rows = self.platform.records.ledger(model=model, limit=1)
+        runs = self.platform.records.find(Run, model=model, limit=1)
+        if runs and not runs[0].version and not runs[0].error:
+            run = runs[0]
+            detail = f"{run.trials_done} of at most {run.budget.trials} trials"
+            return Update(
+                stage="train", detail=detail, done=run.trials_done, total=run.budget.trials
+            )
+        if not rows:
+            return Update(stage="ingest", detail="reading")
+        entry = rows[0].entry
+        stage = {
+            "ingest": "train",
+            "deploy": "deploy",
+            "route": "deploy",
+        }.get(entry.action, {"validation": "validate"}.get(entry.after, "deploy"))
+        return Update(stage=stage, detail=f"{entry.action} {entry.subject}: {entry.reason}")
+
+    def _known(self, model: str) -> str:
+        self.settings.model(model)
+        return model
+
+    def _version(self, model: str, version: str) -> ModelVersion:
+        """A version by its whole name, or by its number where that is unambiguous."""
+        known = self.versions(model)
+        named = [v for v in known if v.name == version or v.name.split("-")[0] == version]
+        if named:
+            return named[-1]
+        VersionName.parse(version)
+        raise NotFound(
+            f"{model} has no version {version}; see `flyball versions {model}`"
+            + (f" (the newest is {known[-1].name})" if known else " (it has none yet)")
+        )
+
+    def _model_status(self, model: str) -> ModelStatus:
+        records = self.platform.records
+        route = _or_none(lambda: records.get(Route, model))
+        champion = route.champion if route else None
+        return ModelStatus(
+            model=model,
+            application=self.settings.model(model).application,
+            route=route,
+            champion=records.get(ModelVersion, f"{model}/{champion}") if champion else None,
+            deployment=_last(records.find(Deployment, model=model, limit=1)),
+            run=_last(records.find(Run, model=model, limit=1)),
+            report=_last(records.find(ValidationReport, model=model, limit=1)),
+            dataset=_last(records.find(DatasetVersion, model=model, limit=1)),
+            versions=len(records.find(ModelVersion, model=model)),
+        )
+
+    def _ingested(self, item: Mapping[str, Any]) -> Ingested:
+        records = self.platform.records
+        return Ingested(
+            batch=records.get(DataBatch, item["batch"]),
+            dataset=records.get(DatasetVersion, item["dataset"]),
+            new=item["new"],
+        )
+
+    def _trained(self, item: Mapping[str, Any]) -> Trained:
+        records = self.platform.records
+        return Trained(
+            version=records.get(ModelVersion, item["version"]),
+            run=records.get(Run, item["run"]),
+            new=item["new"],
+        )
+
+    def _deployed(self, item: Mapping[str, Any]) -> Deployed:
+        found = self.platform.records.get(Deployment, item["deployment"])
+        return Deployed(deployment=found, new=item["new"])
+
+    def _turn(self, done: Mapping[str, Any]) -> Turn:
+        return Turn(
+            ingested=tuple(self._ingested(item) for item in done["batches"]),
+            trained=self._trained(done["train"]),
+            report=self.platform.records.get(ValidationReport, done["validate"]["report"]),
+            deployed=self._deployed(done["deploy"]) if done["deploy"] else None,
+        )
+
+
+def _closing(client: Client) -> Iterator[Client]:
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _located(sources: Sequence[str]) -> list[str]:
+    """Paths made absolute: the process that reads them may have another working directory."""
+    return [source if "://" in source else str(Path(source).resolve()) for source in sources]
+
+
+def _last(found: Sequence[Any]) -> Any:
+    return found[-1] if found else None
+
+
+def _or_none(get: Callable[[], Any]) -> Any:
+    try:
+        return get()
+    except (NotFound, FlyballError):
+        return None
+
+
+def _silent(update: Update) -> None:
+    del update
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

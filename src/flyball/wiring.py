@@ -1,0 +1,194 @@
+"""The only file that builds adapters: settings in, a platform out.
+
+Each part is built on its first use, because most commands need few of them and some are heavy
+(MLflow, DVC). The functions at the end are what ``Executor`` children are asked to call.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from flyball import plugins
+from flyball.errors import StorageUnavailable
+from flyball.ports import (
+    Application,
+    Blobs,
+    Check,
+    Clock,
+    Datasets,
+    Events,
+    Executor,
+    Model,
+    Records,
+    Sources,
+    Target,
+    Tracker,
+)
+from flyball.settings import ModelSettings, Settings
+
+T = TypeVar("T")
+
+
+class Platform:
+    """One installation's adapters, each built once, on first use. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = settings.home.resolve()
+        self._parts: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def _once(self, name: str, build: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._parts:
+                self._parts[name] = build()
+            return cast(T, self._parts[name])
+
+    @property
+    def clock(self) -> Clock:
+        """The system's clock."""
+        from flyball.telemetry.clock import SystemClock
+
+        return self._once("clock", SystemClock)
+
+    @property
+    def records(self) -> Records:
+        """Records and ledger."""
+        from flyball.storage.records import SqlRecords
+
+        return self._once("records", lambda: SqlRecords(self._database()))
+
+    @property
+    def events(self) -> Events:
+        """Live traffic."""
+        from flyball.storage.traffic import SqlEvents
+
+        return self._once("events", lambda: SqlEvents(self._database()))
+
+    @property
+    def blobs(self) -> Blobs:
+        """Artifacts."""
+        from flyball.storage.blobs import FileBlobs
+
+        return self._once("blobs", lambda: FileBlobs(self.settings.artifacts_dir))
+
+    @property
+    def sources(self) -> Sources:
+        """Files to ingest."""
+        from flyball.storage.sources import FileSources
+
+        return self._once("sources", FileSources)
+
+    @property
+    def datasets(self) -> Datasets:
+        """Versioned data."""
+        from flyball.storage.datasets import DvcDatasets
+
+        remote = self.settings.datasets.remote
+        where = Path(remote) if remote else self.home / "remote"
+        return self._once("datasets", lambda: DvcDatasets(self.home, where))
+
+    @property
+    def tracker(self) -> Tracker:
+        """Runs and registry."""
+        from flyball.storage.tracking import MlflowTracker
+
+        return self._once(
+            "tracker", lambda: MlflowTracker(self.settings.mlflow_uri, self.home / "mlruns")
+        )
+
+    @property
+    def executor(self) -> Executor:
+        """Separate processes for heavy work."""
+        from flyball.executors.local import LocalExecutor
+
+        return self._once("executor", LocalExecutor)
+
+    @property
+    def target(self) -> Target:
+        """Where versions serve."""
+        from flyball.targets.local import LocalTarget
+
+        return self._once("target", lambda: LocalTarget(self.home, self.records, self.clock))
+
+    def model(self, name: str) -> ModelSettings:
+        """The settings of a model."""
+        return self.settings.model(name)
+
+    def application(self, model: str) -> Application:
+        """The application of a model."""
+        name = self.model(model).application
+        return self._once(f"application:{name}", lambda: plugins.application(name))
+
+    def checks(self, model: str) -> list[Check]:
+        """The validation checks of a model's application."""
+        return [plugins.check(name) for name in self.application(model).checks]
+
+    def scratch(self) -> Path:
+        """A folder in the home for work in progress; on the same disk, so that moves are atomic."""
+        return made(self.home / "scratch")
+
+    def study_url(self) -> str:
+        """Where searches keep their checkpoints."""
+        made(self.home)
+        return f"sqlite:///{self.home / 'studies.sqlite'}"
+
+    def workflows_url(self) -> str:
+        """Where durable workflows keep their steps."""
+        made(self.home)
+        url = self.settings.database
+        return (
+            url if url.startswith("postgresql") else f"sqlite:///{self.home / 'workflows.sqlite'}"
+        )
+
+    def _database(self) -> Any:
+        from flyball.storage.database import open_database
+
+        if not self.settings.database:
+            made(self.home)
+        return self._once("database", lambda: open_database(self.settings.database_url))
+
+
+def build(settings: Settings) -> Platform:
+    """The platform of an installation. Touches nothing until a part is used."""
+    return Platform(settings)
+
+
+def made(directory: Path) -> Path:
+    """``directory``, made if it was missing.
+
+    Raises:
+        StorageUnavailable: it cannot be made or written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{directory} cannot be made: {error.strerror}; choose a writable place with --home"
+        ) from error
+    if not os.access(directory, os.W_OK):
+        raise StorageUnavailable(
+            f"{directory} cannot be written; change its permissions or choose another --home"
+        )
+    return directory
+
+
+def fit_candidate(request: Mapping[str, Any]) -> Any:
+    """In a child process: search, fit and package one candidate. See ``steps.train``."""
+    from flyball.steps.train import FitRequest, fit_candidate
+
+    asked = FitRequest(**request)
+    models: dict[str, type[Model]] = {name: plugins.model(name) for name in asked.families}
+    return fit_candidate(asked, application=plugins.application(asked.application), models=models)
+
+
+def measure_scoring(request: Mapping[str, Any]) -> Any:
+    """In a child process: time the scoring of an artifact. See ``checks.latency``."""
+    from flyball.checks.latency import measure
+
+    application = plugins.application(request["application"])
+    return measure(application, Path(request["directory"]), requests=int(request["requests"]))

@@ -1,0 +1,90 @@
+"""Live traffic keeps its promises on every database, under many processes too."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from flyball.errors import InvalidRequest
+from flyball.ports import Events
+from flyball.storage.database import open_database
+from flyball.storage.tables import EVENTS
+from flyball.storage.traffic import SqlEvents
+from flyball.testing.builders import an_event
+from flyball.testing.events import EventsContract, numbered
+
+FORK = multiprocessing.get_context("fork")
+
+
+class TestSqlEvents(EventsContract):
+    """On SQLite and PostgreSQL."""
+
+    @pytest.fixture
+    def events(self, engine: Engine) -> Events:
+        return SqlEvents(engine)
+
+    def test_of_many_processes_are_new_to_exactly_one(self, database_url: str) -> None:
+        open_database(database_url).dispose()
+        with FORK.Pool(3) as pool:
+            answers = pool.map(_append_some, [database_url] * 6, chunksize=1)
+        assert [sum(column) for column in zip(*answers, strict=True)] == [1] * 30
+
+    def test_are_never_overtaken_by_later_numbers(self, engine: Engine, events: Events) -> None:
+        """While one writer has not committed, nobody can show a row with a higher number."""
+        if engine.dialect.name == "sqlite":
+            pytest.skip("SQLite has one writer at a time; there is nothing to hold back")
+        held = {"event_id": "held", "model": "games", "type": "click", "body": "{}"}
+        with ThreadPoolExecutor(2) as pool, engine.connect() as blocker:
+            blocker.execute(sa.insert(EVENTS), held)
+            slow = pool.submit(events.append, [an_event("first"), an_event("held")])
+            _until(lambda: _waiting(engine) == 1)  # has its numbers, waits for who holds "held"
+            quick = pool.submit(events.append, [an_event("second")])
+            _until(lambda: _waiting(engine) == 2 or quick.done())
+            assert events.after(0) == ([], 0)
+            blocker.rollback()
+            assert (slow.result(10), quick.result(10)) == ([True, True], [True])
+        stored = [event.event_id for event in events.after(0)[0]]
+        assert stored == ["first", "held", "second"]
+
+    def test_are_on_disk_when_acknowledged(self, engine: Engine) -> None:
+        """The database is told to flush at each commit, whatever its default."""
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            else:
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+    def test_with_an_id_that_is_no_text_are_refused_and_store_nothing(
+        self, engine: Engine, events: Events
+    ) -> None:
+        with pytest.raises(InvalidRequest):
+            events.append([an_event("fine"), an_event("half \ud800")])
+        with engine.connect() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(EVENTS)) == 0
+
+
+def _waiting(engine: Engine) -> int:
+    """How many of the server's sessions wait for a lock in this database."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    with engine.connect() as connection:
+        return connection.execute(sa.text(f"{query} AND wait_event_type = 'Lock'")).scalar_one()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to pass within 10 s"
+
+
+def _append_some(url: str) -> list[bool]:
+    engine = open_database(url)
+    new = SqlEvents(engine).append(numbered(30))
+    engine.dispose()
+    return new
