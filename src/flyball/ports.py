@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
     from pydantic import BaseModel
 
+    from flyball.settings import Gates
+
 Record: TypeAlias = (
     DataBatch
     | DatasetVersion
@@ -501,7 +503,8 @@ class CheckContext:
         champion: the version serving now, with its directory, or None.
         frame: the rows of the dataset version it is judged on.
         prepared: those rows, split as recorded.
-        limits: the configured gates by check name.
+        objective: the metric that decides.
+        limits: the configured gates.
         blobs, executor, target: to verify, to isolate, to serve.
     """
 
@@ -510,7 +513,8 @@ class CheckContext:
     champion: ModelVersion | None
     frame: pl.DataFrame
     prepared: Prepared
-    limits: Mapping[str, Any]
+    objective: str
+    limits: Gates
     blobs: Blobs
     executor: Executor
     target: Target

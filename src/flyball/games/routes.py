@@ -21,7 +21,6 @@ from flyball.domain.traffic import Event, EventType, answer_id
 from flyball.errors import FlyballError, InvalidRequest, NotFound
 from flyball.games import openapi
 from flyball.games.messages import (
-    MAX_BODY_BYTES,
     MAX_EVENTS,
     EventIn,
     EventsAnswer,
@@ -36,9 +35,8 @@ from flyball.games.messages import (
     SimilarAnswer,
     SimilarQuery,
     UserPath,
-    read,
-    read_texts,
 )
+from flyball.games.reading import body_of, read, read_texts
 from flyball.games.servable import unknown_game
 
 if TYPE_CHECKING:
@@ -225,31 +223,6 @@ class _Answering:
             return
         seconds = time.perf_counter() - self._start
         self._host.served(choice, self._endpoint, seconds, status)
-
-
-async def body_of(request: Request) -> bytes:
-    """The body of a request, read no further than the limit.
-
-    Raises:
-        InvalidRequest: it is too large, or is not said to be JSON (a browser lets any page post
-            other types to a local server).
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise InvalidRequest(
-            f"the body is said to be {kind or 'of no type'}; send JSON with the header "
-            "Content-Type: application/json"
-        )
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise InvalidRequest(
-                f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer at once"
-            )
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _event(sent: EventIn, model: str, received: datetime) -> Event:

@@ -165,12 +165,14 @@ class GamesServable:
         if len(owned) == 0:
             return []
         terms = self.artifact.model.contributions(owned, column)
-        top = [n for n in top_k(terms, REASONS).tolist() if terms[n] > 0.0]
-        total = float(terms[top].sum())
-        return [
-            Reason(self.artifact.items[int(owned[n])], min(1.0, float(terms[n]) / total))
-            for n in top
+        first = np.argsort(-terms, kind="stable")[:REASONS]
+        shown = [
+            (column, t)
+            for column, t in zip(owned[first].tolist(), terms[first].tolist(), strict=True)
+            if t > 0.0
         ]
+        total = sum(term for _, term in shown)
+        return [Reason(self.artifact.items[column], term / total) for column, term in shown]
 
     def _title(self, column: int) -> str:
         return self.artifact.catalogue.games[column].title

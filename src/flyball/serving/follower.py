@@ -126,7 +126,7 @@ class Follower:
 
     def _retry(self) -> None:
         now = time.monotonic()
-        for key in [key for key, due in self._retries.items() if due <= now]:
+        for key in [key for key, due in list(self._retries.items()) if due <= now]:
             del self._retries[key]
             self._begin(self._slots[key[0]], key[1])
 
@@ -159,7 +159,6 @@ class Follower:
         changed = applied != self.status.applied or statuses != self.status.slots
         if not changed and time.monotonic() - self._reported_at < HEARTBEAT_S:
             return
-        waiting, self._when_reported = self._when_reported, []
         status = replace(
             self.status,
             seen_at=self._clock.now(),
@@ -170,6 +169,7 @@ class Follower:
         self._measure(status)
         self._store(status)
         self.status, self._reported_at = status, time.monotonic()
+        waiting, self._when_reported = self._when_reported, []
         for call in waiting:
             call()
 

@@ -93,8 +93,8 @@ class Journal:
         return jobs, True
 
     def _store(self, jobs: list[_Job]) -> None:
-        # A request that gave up has nobody to tell, but its events are wanted all the same.
-        jobs = [(events, f) for events, f in jobs if f.set_running_or_notify_cancel() or events]
+        for _, future in jobs:
+            future.set_running_or_notify_cancel()  # stored even if the sender gave up waiting
         try:
             new = self._events.append([event for events, _ in jobs for event in events])
         except EnvironmentFailed as error:

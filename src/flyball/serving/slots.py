@@ -161,13 +161,9 @@ class Slots:
     def _apply(self, route: Route, live: Loaded, other: Loaded | None) -> None:
         self.snapshot = Snapshot(
             route=route,
-            champion=Choice(
-                servable=live.servable, version=live.version, variant=Variant.CHAMPION
-            ),
+            champion=Choice(servable=live.servable, version=live.version, variant=Variant.CHAMPION),
             challenger=other
-            and Choice(
-                servable=other.servable, version=other.version, variant=Variant.CHALLENGER
-            ),
+            and Choice(servable=other.servable, version=other.version, variant=Variant.CHALLENGER),
         )
 
     def _drop_unwanted(self, route: Route) -> None:

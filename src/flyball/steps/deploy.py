@@ -82,13 +82,14 @@ def advance(desk: Desk, deployment: Deployment) -> Deployment:
     Raises:
         StaleWrite: another process moved it first; read it again.
     """
-    match deployment.phase:
-        case Phase.LOADING:
-            return _switch_when_loaded(desk, deployment)
-        case Phase.SWITCHING:
-            return _bake_when_applied(desk, deployment)
-        case _:
-            return deployment
+    with desk.unless_moved(deployment):
+        match deployment.phase:
+            case Phase.LOADING:
+                return _switch_when_loaded(desk, deployment)
+            case Phase.SWITCHING:
+                return _bake_when_applied(desk, deployment)
+            case _:
+                return deployment
 
 
 def _switch_when_loaded(desk: Desk, deployment: Deployment) -> Deployment:

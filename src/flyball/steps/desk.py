@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flyball.domain.canonical import digest
@@ -10,7 +12,7 @@ from flyball.domain.evidence import Evidence, EvidenceKind
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, empty_route
-from flyball.errors import NotFound
+from flyball.errors import IllegalTransition, NotFound, StaleWrite
 from flyball.ports import Clock, Records, Target
 from flyball.settings import Rollout
 
@@ -37,6 +39,25 @@ class Desk:
             return self.records.get(Route, model)
         except NotFound:
             return empty_route(model)
+
+    @contextmanager
+    def unless_moved(self, read: Deployment | Route) -> Iterator[None]:
+        """Tells a lost race from a wrong move.
+
+        A version that is read just after somebody else moved it allows no second move. If what was
+        ``read`` before it has changed too, that was a race and not a mistake.
+
+        Raises:
+            StaleWrite: instead of IllegalTransition, where ``read`` is no longer what is stored.
+        """
+        try:
+            yield
+        except IllegalTransition as error:
+            if self.records.get(type(read), read.id) == read:
+                raise
+            raise StaleWrite(
+                f"{read.id} was moved by somebody else just now; look again with `flyball status`"
+            ) from error
 
     def version(self, deployment: Deployment) -> ModelVersion:
         """The version that a deployment is about."""

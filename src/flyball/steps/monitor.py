@@ -47,7 +47,8 @@ def _healthy(desk: Desk, deployment: Deployment, detail: str) -> Deployment:
     version = desk.version(deployment)
     evidence = evidence_of(EvidenceKind.HEALTH, deployment.id, detail)
     after = deployment.moved(Phase.DONE, at=desk.clock.now(), detail=detail)
-    moved = version.moved(State.PRODUCTION, evidence)
+    with desk.unless_moved(deployment):
+        moved = version.moved(State.PRODUCTION, evidence)
     desk.records.commit(
         [Change(value=after, replacing=deployment), Change(value=moved, replacing=version)],
         [desk.transition(version, moved, evidence, detail)],

@@ -49,22 +49,23 @@ def register(
         TrainingError: the run has no result.
         StaleWrite: another process moved the run or took the name meanwhile.
     """
-    if done.result is None:
+    result = done.result
+    if result is None:
         raise TrainingError(f"run {done.id} ended without a result; run it again")
     known = records.find(ModelVersion, model=done.model)
     for version in known:
-        if (version.recipe, version.artifact) == (recipe, done.result.artifact):
+        if (version.recipe, version.artifact) == (recipe, result.artifact):
             done = replace(done, version=version.name)
             records.commit([Change(value=done, replacing=replacing)])
             return Trained(version=version, run=done, new=False)
     version = ModelVersion(
         model=done.model,
         name=str(next_name(known, recipe)),
-        family=done.result.family,
+        family=result.family,
         recipe=recipe,
         run_id=done.run_id,
-        artifact=done.result.artifact,
-        metrics=done.result.metrics,
+        artifact=result.artifact,
+        metrics=result.metrics,
         created_at=at,
     )
     done = replace(done, version=version.name)

@@ -26,8 +26,9 @@ def rollback(desk: Desk, model: str, *, reason: str, kind: EvidenceKind) -> Rout
     _check_standby(desk, route)
     version = desk.version(deployment)
     evidence = evidence_of(kind, deployment.id, reason)
-    after = deployment.moved(Phase.ROLLED_BACK, at=desk.clock.now(), detail=reason)
-    back, moved = route.switched(), version.moved(State.ROLLBACK, evidence)
+    with desk.unless_moved(route):
+        after = deployment.moved(Phase.ROLLED_BACK, at=desk.clock.now(), detail=reason)
+        back, moved = route.switched(), version.moved(State.ROLLBACK, evidence)
     desk.records.commit(
         [
             Change(value=after, replacing=deployment),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
@@ -36,6 +37,15 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("server closed the connection", "the server went away; try again once it is back"),
     ("terminating connection", "the server went away; try again once it is back"),
 )
+_FILE_ADVICE: Mapping[int, str] = {
+    errno.ENOENT: "its folder does not exist; create it, or check the path",
+    errno.ENOTDIR: "its folder does not exist; create it, or check the path",
+    errno.EACCES: "check the permissions of the file and its folder",
+    errno.EPERM: "check the permissions of the file and its folder",
+    errno.EROFS: "the disk is mounted read-only; choose another home",
+    errno.ENOSPC: "the disk is full; free some space and try again",
+    errno.EDQUOT: "the quota is used up; free some space and try again",
+}
 
 
 @contextmanager
@@ -55,16 +65,13 @@ def translated(what: str) -> Iterator[None]:
         reason = _reason(error)
         raise InvalidRequest(f"{what} cannot keep such a value: {reason}") from error
     except SQLAlchemyError as error:
-        raise unavailable(what, _reason(error)) from error
+        reason = _reason(error)
+        advice = next((text for words, text in _ADVICE if words in reason.lower()), "try again")
+        raise StorageUnavailable(f"{what} cannot be used: {reason}; {advice}") from error
     except OSError as error:
-        raise unavailable(what, f"{error.strerror}: {error.filename}") from error
-
-
-def unavailable(what: str, reason: str) -> StorageUnavailable:
-    """The error for ``reason`` in the driver's words, with what to do about it."""
-    lowered = reason.lower()
-    advice = next((text for words, text in _ADVICE if words in lowered), "try again")
-    return StorageUnavailable(f"{what} cannot be used: {reason}; {advice}")
+        advice = _FILE_ADVICE.get(error.errno or 0, "check the path and the disk")
+        reason = f"{error.strerror}: {error.filename}"
+        raise StorageUnavailable(f"{what} cannot be used: {reason}; {advice}") from error
 
 
 def _reason(error: Exception) -> str:

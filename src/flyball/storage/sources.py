@@ -129,7 +129,7 @@ def _parquet(content: bytes, schema: Schema, location: str) -> Table:
             raise misfit(names, schema, location)
         source.seek(0)
         frame = pl.read_parquet(source, columns=sorted(set(columns.values())))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataQualityError(
             f"{location}: the Parquet data is damaged ({str(error).splitlines()[0]}); "
             "fetch or export it again"

@@ -1,0 +1,1 @@
+"""Validation checks that suit any application. Each comes in by its entry point."""

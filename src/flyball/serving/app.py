@@ -1,0 +1,70 @@
+"""The HTTP edge of a worker: the applications' routes, probes, metrics, one error shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from flyball import __version__
+from flyball.ports import Application
+from flyball.serving import problems
+from flyball.serving.worker import Served
+
+DESCRIPTION = """Live models kept healthy by Flyball.
+
+Every error is a problem document (RFC 9457). `/metrics` is for Prometheus."""
+
+
+def create_app(worker: Served, applications: Mapping[str, Application]) -> FastAPI:
+    """The ASGI application of one worker.
+
+    Args:
+        worker: what serves.
+        applications: by model; the first model of each application is mounted at ``/``, further
+            ones at ``/models/{model}``.
+    """
+    app = FastAPI(
+        title="Flyball inference API",
+        version=__version__,
+        description=DESCRIPTION,
+        responses=problems.RESPONSES,
+    )
+    problems.install(app)
+    _add_probes(app, worker)
+    mounted: set[str] = set()
+    for model, application in applications.items():
+        prefix = f"/models/{model}" if application.name in mounted else ""
+        mounted.add(application.name)
+        app.include_router(application.routes(worker.hosts[model]), prefix=prefix)
+    return app
+
+
+def _add_probes(app: FastAPI, worker: Served) -> None:
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """Whether the process answers at all."""
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"])
+    async def ready() -> Response:
+        """Whether every routed model has a version that answers; 503 until then."""
+        reasons = worker.unready()
+        if not reasons:
+            return JSONResponse({"status": "ready"})
+        return problems.problem(
+            503, "not-ready", "Not ready", "; ".join(reasons), headers={"retry-after": "1"}
+        )
+
+    @app.get("/health", tags=["health"])
+    async def health() -> dict[str, Any]:
+        """Versions, slots, worker, uptime and dependencies."""
+        return worker.health()
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    def metrics() -> Response:
+        """All workers of this home, in Prometheus's text format."""
+        body, content_type = worker.metrics.exposition()
+        return Response(body, media_type=content_type)
