@@ -30,16 +30,14 @@ def _duration(value: object) -> object:
     """``"90s"``, ``"15m"``, ``"24h"``, ``"2d"`` or a number of seconds, as a timedelta."""
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    found = (
-        re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?\s*", value)
-        if isinstance(value, str)
-        else None
-    )
+    text = str(value) if isinstance(value, str | int | float) else ""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?\s*", text)
     if found is None:
         raise ValueError("not a duration; write for example '90s', '15m', '24h' or '2d'")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
+    try:
+        return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
+    except OverflowError:
+        raise ValueError("longer than any duration can be") from None
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -169,6 +167,11 @@ def load(home: Path | None = None, *, environ: Mapping[str, str] | None = None) 
     path = next((p for p in (where / CONFIG_FILE, Path(CONFIG_FILE)) if p.is_file()), None)
     text = _text(path) if path else ""
     values = _parsed(text, path)
+    if "home" in values:
+        raise ConfigurationError(
+            f"{path}, line {_line(text, ('home',))}: the home is not set in a file that may lie in "
+            "it; use --home or FLYBALL_HOME"
+        )
     places = _from_environment(values, env)
     values["home"] = str(where)
     try:
@@ -206,7 +209,10 @@ def _from_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict[tu
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
                 raise ConfigurationError(f"{variable}: {key!r} is a value, not a section")
-        table[keys[-1]] = json.loads(raw) if raw[:1] in "[{" and raw else raw
+        try:
+            table[keys[-1]] = json.loads(raw) if raw.startswith(("[", "{")) else raw
+        except ValueError as error:
+            raise ConfigurationError(f"{variable} is not valid JSON: {error}") from None
         places[keys] = variable
     return places
 
@@ -221,7 +227,7 @@ def _explained(
     lines = []
     for problem in error.errors():
         keys = tuple(str(part) for part in problem["loc"])
-        place = places.get(keys) or f"{path}, line {_line(text, keys)}"
+        place = _variable(places, keys) or f"{path}, line {_line(text, keys)}"
         if problem["type"] == "extra_forbidden":
             hint = _nearest(keys[-1], _valid_names(keys[:-1]))
             lines.append(f"{place}: unknown key {'.'.join(keys)!r}{hint}")
@@ -231,6 +237,15 @@ def _explained(
     return "; ".join(lines)
 
 
+def _variable(places: Mapping[tuple[str, ...], str], keys: tuple[str, ...]) -> str | None:
+    """The variable that set this key, a part of it, or the section it lies in."""
+    for depth in range(len(keys), 0, -1):
+        for of, variable in places.items():
+            if of == keys[:depth] or (depth == len(keys) and of[:depth] == keys):
+                return variable
+    return None
+
+
 def _nearest(name: str, valid: Any) -> str:
     found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else ""
@@ -238,9 +253,11 @@ def _nearest(name: str, valid: Any) -> str:
 
 def _valid_names(section: tuple[str, ...]) -> list[str]:
     table: type[BaseModel] = Settings
+    if section[:1] == ("models",) and len(section) > 1:  # then a model's own name
+        table, section = ModelSettings, section[2:]
     for key in section:
         field = table.model_fields.get(key)
-        annotation = field.annotation if field else ModelSettings  # a model's own name
+        annotation = field.annotation if field else None
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             table = annotation
     return list(table.model_fields)

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import getpass
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flyball import settings as configuration
 from flyball.answers import (
@@ -28,7 +27,6 @@ from flyball.answers import (
     Status,
     Trained,
     Turn,
-    Update,
     VersionDetails,
 )
 from flyball.domain.data import DataBatch, DatasetVersion
@@ -43,11 +41,9 @@ from flyball.domain.validation import ValidationReport
 from flyball.errors import FlyballError, NotFound
 from flyball.settings import Settings
 from flyball.wiring import Platform, build
+from flyball.work import Work
 
-if TYPE_CHECKING:
-    from flyball.loop.engine import Client
-
-FOLLOW_EVERY_S = 0.1
+LOOK_EVERY_S = 0.02
 RESTORE_WITHIN_S = 15.0
 
 
@@ -69,6 +65,7 @@ class Flyball:
     ) -> None:
         self.settings = config or configuration.load(Path(home) if home is not None else None)
         self.platform: Platform = build(self.settings)
+        self._work = Work(self.platform)
         self.actor = actor or f"operator:{_user()}"
 
     # --- the loop ---------------------------------------------------------------------------
@@ -92,8 +89,9 @@ class Flyball:
                 same call goes on from there.
         """
         request = {"model": self._known(model), "sources": _located(sources), "actor": self.actor}
-        done = self._carried_out("run", request, model, progress, wait=wait)
-        return done if isinstance(done, str) else self._turn(done)
+        if not wait:
+            return self._work.handed_over("run", request)
+        return self._turn(self._work.done("run", request, model, progress))
 
     def ingest(
         self,
@@ -110,7 +108,7 @@ class Flyball:
             "batch_id": batch_id,
             "actor": self.actor,
         }
-        done = self._finished("ingest", request, model, progress)
+        done = self._work.done("ingest", request, model, progress)
         return [self._ingested(item) for item in done["batches"]]
 
     def train(
@@ -130,20 +128,20 @@ class Flyball:
             "data": data,
             "actor": self.actor,
         }
-        return self._trained(self._finished("train", request, model, progress))
+        return self._trained(self._work.done("train", request, model, progress))
 
     def validate(
         self, model: str, version: str, *, progress: Progress | None = None
     ) -> ValidationReport:
         """The report on a version, and the move of its state that follows."""
         request = {"version": self._version(model, version).id, "actor": self.actor}
-        done = self._finished("validate", request, model, progress)
+        done = self._work.done("validate", request, model, progress)
         return self.platform.records.get(ValidationReport, done["report"])
 
     def deploy(self, model: str, version: str, *, progress: Progress | None = None) -> Deployed:
         """A validated version into service, followed until its bake begins."""
         request = {"version": self._version(model, version).id, "actor": self.actor}
-        return self._deployed(self._finished("deploy", request, model, progress))
+        return self._deployed(self._work.done("deploy", request, model, progress))
 
     def rollback(self, model: str, *, reason: str = "") -> RolledBack:
         """The previous good version serves again, at once, also while no control process runs."""
@@ -162,7 +160,7 @@ class Flyball:
             elif waited > RESTORE_WITHIN_S:
                 break
             else:
-                pause.wait(FOLLOW_EVERY_S / 5)
+                pause.wait(LOOK_EVERY_S)
         return RolledBack(
             model=model,
             withdrawn=withdrawn,
@@ -239,73 +237,6 @@ class Flyball:
 
     # --- how --------------------------------------------------------------------------------
 
-    def _finished(
-        self, kind: str, request: Mapping[str, Any], model: str, progress: Progress | None
-    ) -> dict[str, Any]:
-        done = self._carried_out(kind, request, model, progress, wait=True)
-        assert isinstance(done, dict)
-        return done
-
-    def _carried_out(
-        self,
-        kind: str,
-        request: Mapping[str, Any],
-        model: str,
-        progress: Progress | None,
-        *,
-        wait: bool,
-    ) -> dict[str, Any] | str:
-        """Hand the workflow to whoever runs the loop here: ``flyball up``, else this process."""
-        with self._client(f"flyball {kind}", wait=wait) as client:
-            workflow = client.submit(kind, dict(request))
-            if not wait:
-                return workflow
-            self._follow(client, workflow, model, progress or _silent)
-            return client.result(workflow)
-
-    @contextmanager
-    def _client(self, role: str, *, wait: bool) -> Iterator[Client]:
-        from flyball.loop.engine import Client, engine
-        from flyball.loop.lock import CONTROL, holder
-
-        who = holder(self.platform.home)
-        if who is not None and who.role == CONTROL:
-            yield from _closing(Client(self.platform))
-        elif not wait:
-            raise NotFound(
-                "--no-wait hands the turn to a running `flyball up`, and none runs on this home; "
-                "start it, or leave --no-wait out"
-            )
-        else:
-            with engine(self.platform, role):
-                yield from _closing(Client(self.platform))
-
-    def _follow(self, client: Client, workflow: str, model: str, progress: Progress) -> None:
-        pause = threading.Event()
-        while not client.ended(workflow):
-            progress(self._update(model))
-            pause.wait(FOLLOW_EVERY_S)
-
-    def _update(self, model: str) -> Update:
-        """Where the newest work on a model stands, as its records tell."""
-        rows = self.platform.records.ledger(model=model, limit=1)
-        runs = self.platform.records.find(Run, model=model, limit=1)
-        if runs and not runs[0].version and not runs[0].error:
-            run = runs[0]
-            detail = f"{run.trials_done} of at most {run.budget.trials} trials"
-            return Update(
-                stage="train", detail=detail, done=run.trials_done, total=run.budget.trials
-            )
-        if not rows:
-            return Update(stage="ingest", detail="reading")
-        entry = rows[0].entry
-        stage = {
-            "ingest": "train",
-            "deploy": "deploy",
-            "route": "deploy",
-        }.get(entry.action, {"validation": "validate"}.get(entry.after, "deploy"))
-        return Update(stage=stage, detail=f"{entry.action} {entry.subject}: {entry.reason}")
-
     def _known(self, model: str) -> str:
         self.settings.model(model)
         return model
@@ -367,13 +298,6 @@ class Flyball:
         )
 
 
-def _closing(client: Client) -> Iterator[Client]:
-    try:
-        yield client
-    finally:
-        client.close()
-
-
 def _located(sources: Sequence[str]) -> list[str]:
     """Paths made absolute: the process that reads them may have another working directory."""
     return [source if "://" in source else str(Path(source).resolve()) for source in sources]
@@ -388,10 +312,6 @@ def _or_none(get: Callable[[], Any]) -> Any:
         return get()
     except (NotFound, FlyballError):
         return None
-
-
-def _silent(update: Update) -> None:
-    del update
 
 
 def _user() -> str:

@@ -76,7 +76,11 @@ def verify(rows: Iterable[LedgerRow], *, count: int, head: str) -> int:
         if chained(row.entry, seq=seq, previous=previous).digest != row.digest:
             raise LedgerBroken(f"row {seq} was changed after it was written")
         previous = row.digest
-    if (seq, previous) != (count, head):
+    if seq == count and previous != head:
+        raise LedgerBroken(
+            f"row {seq} is not the last row that was recorded: the rows were written anew"
+        )
+    if seq != count:
         raise LedgerBroken(
             f"the ledger holds {seq} rows but {count} were recorded: "
             "rows were removed or added at the end"

@@ -15,7 +15,9 @@ from flyball.domain.canonical import digest
 from flyball.errors import ConfigurationError, InvalidRequest
 
 _MODEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)-([0-9a-f]{8})-([0-9a-f]{8})")
+_VERSION = re.compile(
+    r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})-([0-9a-f]{8})-([0-9a-f]{8})"
+)
 
 
 def check_model_name(name: str) -> str:

@@ -32,8 +32,9 @@ class Variant(StrEnum):
 
 def bucket(user: str, salt: str) -> float:
     """A stable number in [0, 1) for a user: the same user and salt, the same number, everywhere."""
-    raw = hashlib.blake2b(f"{salt}\x00{user}".encode(), digest_size=8).digest()
-    return int.from_bytes(raw, "big") / 2.0**64
+    content = f"{salt}\x00{user}".encode("utf-8", "surrogatepass")
+    raw = hashlib.blake2b(content, digest_size=8).digest()
+    return (int.from_bytes(raw, "big") >> 11) / 2.0**53  # 53 bits: a float holds no more below 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ class HealthPolicy:
 
 def judge_health(window: Window | None, policy: HealthPolicy) -> tuple[Verdict, str]:
     """Whether a served stretch was healthy, and why; too little traffic is inconclusive."""
-    if window is None or window.requests < policy.min_requests:
+    if window is None or window.requests < max(1, policy.min_requests):
         seen = 0 if window is None else window.requests
         return Verdict.INCONCLUSIVE, f"{seen} of the {policy.min_requests} requests needed"
     share = window.errors / window.requests

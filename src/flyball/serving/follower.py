@@ -29,6 +29,8 @@ HEARTBEAT_S = 1.0
 RETRY_S = 1.0
 """Seconds until a load that failed because storage was away is tried again."""
 
+NOT_READ = "not read yet"
+
 
 class Follower:
     """Follows the routes of some models.
@@ -52,7 +54,7 @@ class Follower:
         metrics: Metrics,
     ) -> None:
         self.status = status
-        self.database = "not read yet"
+        self.database = NOT_READ
         self._records, self._load, self._slots = records, load, slots
         self._clock, self._metrics = clock, metrics
         self._stored: WorkerStatus | None = None
@@ -113,8 +115,8 @@ class Follower:
                 self._log.warning("the database is away; serving goes on", reason=str(error))
             self.database = str(error)
         else:
-            if self.database:
-                self._log.info("the database is there", was=self.database)
+            if self.database not in ("", NOT_READ):
+                self._log.info("the database is back", was=self.database)
             self.database = ""
 
     def _follow(self, slots: Slots, route: Route) -> None:

@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
         self._on_started = on_started
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Leave signals to ``Stop``: uvicorn would raise them again at the end."""
         yield
 

@@ -161,9 +161,8 @@ class Slots:
     def _apply(self, route: Route, live: Loaded, other: Loaded | None) -> None:
         self.snapshot = Snapshot(
             route=route,
-            champion=Choice(servable=live.servable, version=live.version, variant=Variant.CHAMPION),
-            challenger=other
-            and Choice(servable=other.servable, version=other.version, variant=Variant.CHALLENGER),
+            champion=_choice(live, Variant.CHAMPION),
+            challenger=None if other is None else _choice(other, Variant.CHALLENGER),
         )
 
     def _drop_unwanted(self, route: Route) -> None:
@@ -172,3 +171,7 @@ class Slots:
         if self.snapshot is not None:
             keep.add(self.snapshot.champion.version)
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in keep}
+
+
+def _choice(loaded: Loaded, variant: Variant) -> Choice:
+    return Choice(servable=loaded.servable, version=loaded.version, variant=variant)

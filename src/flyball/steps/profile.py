@@ -79,9 +79,7 @@ def _times(value: Any) -> Any:
     if isinstance(value, float):
         return (_EPOCH + timedelta(seconds=value)).isoformat()
     if isinstance(value, dict):
-        return {
-            name: item if name == "counts" else _times(item) for name, item in value.items()
-        }
+        return {name: item if name == "counts" else _times(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_times(item) for item in value]
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Plan:
 
     def sampler(self, number: int, seed: int) -> BaseSampler:
         """The sampler of one trial: the defaults first, then TPE."""
+        from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import PartialFixedSampler, TPESampler
 
         mixed = int(digest([seed, number])[:8], 16)
@@ -57,7 +59,9 @@ class Plan:
         family = self.defaults[number]
         config = self.models[family].Config().model_dump(mode="json")
         fixed = {FAMILY: family, **{f"{family}.{name}": v for name, v in config.items()}}
-        return PartialFixedSampler(fixed, tpe)
+        with warnings.catch_warnings():  # called experimental since 2.4; the tests hold it
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return PartialFixedSampler(fixed, tpe)
 
     def propose(self, number: int, asked: Asked) -> tuple[str, Any]:
         """The family and configuration of one trial."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyball.domain.canonical import digest
 from flyball.domain.data import DatasetVersion
@@ -25,7 +26,7 @@ from flyball.domain.validation import (
     decide,
     recommendations,
 )
-from flyball.errors import FlyballError, NotFound, ValidationError
+from flyball.errors import FlyballError, NotFound, StorageUnavailable, ValidationError
 from flyball.ports import (
     Application,
     Blobs,
@@ -35,6 +36,7 @@ from flyball.ports import (
     Clock,
     Datasets,
     Executor,
+    Prepared,
     Records,
     Target,
 )
@@ -43,6 +45,9 @@ from flyball.steps.fit import read_frames
 from flyball.steps.manifest import code_fingerprint
 from flyball.steps.register import moved
 from flyball.steps.report import write_report
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _MOVES = {Decision.PROMOTE: State.STAGING, Decision.REJECT: State.DEVELOPMENT}
 
@@ -100,7 +105,19 @@ def validate(
     known = _known(records, f"{version.model}/{id}")
     if known is not None and not _worth_repeating(known):
         return known
-    context = _context(case, application, settings, datasets, blobs, executor, target)
+    frame, prepared = _prepared(case, application, datasets)
+    context = CheckContext(
+        application=application,
+        candidate=case.candidate,
+        champion=case.champion,
+        frame=frame,
+        prepared=prepared,
+        objective=_objective(application, settings),
+        limits=settings.gates,
+        blobs=blobs,
+        executor=executor,
+        target=target,
+    )
     results = tuple(_run(check, context) for check in checks)
     report = ValidationReport(
         model=version.model,
@@ -113,9 +130,7 @@ def validate(
         recommendations=recommendations(results),
         created_at=clock.now(),
     )
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="report-") as directory:
-        write_report(Path(directory), report, version=case.candidate, run=case.run, data=case.data)
-        report = replace(report, artifact=blobs.put(Path(directory)))
+    report = replace(report, artifact=_stored(report, case, blobs, scratch))
     changes, entries = _move(case.candidate, report, at=clock.now(), actor=actor)
     records.commit([Change(value=report, replacing=known), *changes], entries)
     return report
@@ -167,28 +182,12 @@ def _worth_repeating(report: ValidationReport) -> bool:
     return errors and report.decision is Decision.UNDECIDED
 
 
-def _context(
-    case: _Case,
-    application: Application,
-    settings: ModelSettings,
-    datasets: Datasets,
-    blobs: Blobs,
-    executor: Executor,
-    target: Target,
-) -> CheckContext:
+def _prepared(
+    case: _Case, application: Application, datasets: Datasets
+) -> tuple[pl.DataFrame, Prepared]:
+    """The rows the candidate was trained with, split as they were."""
     frame = read_frames([datasets.path(md5) for md5 in case.data.files.values()])
-    return CheckContext(
-        application=application,
-        candidate=case.candidate,
-        champion=case.champion,
-        frame=frame,
-        prepared=application.prepare(frame, seed=case.run.seed),
-        objective=_objective(application, settings),
-        limits=settings.gates,
-        blobs=blobs,
-        executor=executor,
-        target=target,
-    )
+    return frame, application.prepare(frame, seed=case.run.seed)
 
 
 def _run(check: Check, context: CheckContext) -> CheckResult:
@@ -205,6 +204,20 @@ def _run(check: Check, context: CheckContext) -> CheckResult:
             details={"error": type(error).__name__},
         )
     return replace(result, seconds=time.monotonic() - started)
+
+
+def _stored(report: ValidationReport, case: _Case, blobs: Blobs, scratch: Path) -> str:
+    """Write the report's files and store them; returns their digest."""
+    try:
+        with tempfile.TemporaryDirectory(dir=scratch, prefix="report-") as name:
+            directory = Path(name)
+            write_report(directory, report, version=case.candidate, run=case.run, data=case.data)
+            return blobs.put(directory)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the report on {case.candidate.id} cannot be written in {scratch}: {error.strerror}; "
+            "free some space or change its permissions"
+        ) from error
 
 
 def _move(

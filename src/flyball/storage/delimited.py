@@ -64,7 +64,7 @@ def read_delimited(text: str, schema: Schema, location: str) -> Delimited:
     )
 
 
-def line_numbers(text: str, table: Delimited, wanted: Sequence[int]) -> list[int]:
+def line_numbers(table: Delimited, wanted: Sequence[int]) -> list[int]:
     """The line on which each of these rows (from 0) ends."""
     if table.lines is not None:
         return [table.lines[row] for row in wanted]
@@ -117,7 +117,12 @@ def _layout(
     for delimiter, first in firsts.items():
         found = named(first, schema)
         if not schema.missing(found):
-            return delimiter, first, {name: str(first.index(of)) for name, of in found.items()}, True
+            return (
+                delimiter,
+                first,
+                {name: str(first.index(of)) for name, of in found.items()},
+                True,
+            )
     for delimiter, first in firsts.items():
         if len(first) == len(schema.headerless) and not _looks_like_header(first, schema):
             places = {name: str(at) for at, name in enumerate(schema.headerless) if name}

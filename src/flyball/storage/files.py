@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -38,10 +39,13 @@ def copy_whole(source: Path, target: Path, *, mode: int | None = None) -> None:
     Raises:
         OSError: nothing is left under ``target``, nor under the temporary name.
     """
-    with _arriving(target, mode) as temporary, source.open("rb") as reader:
-        with temporary.open("wb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
-            _flush(writer)
+    with (
+        _arriving(target, mode) as temporary,
+        source.open("rb") as reader,
+        temporary.open("wb") as writer,
+    ):
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        _flush(writer)
 
 
 def write_whole(content: bytes, target: Path, *, mode: int | None = None) -> None:
@@ -49,6 +53,19 @@ def write_whole(content: bytes, target: Path, *, mode: int | None = None) -> Non
     with _arriving(target, mode) as temporary, temporary.open("wb") as writer:
         writer.write(content)
         _flush(writer)
+
+
+@contextmanager
+def taking_turns(lock: Path) -> Iterator[None]:
+    """One holder of a lock file at a time, over all processes; it goes with its process.
+
+    Raises:
+        OSError: the lock file cannot be made.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def sync_directory(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
@@ -58,6 +59,7 @@ def unpacked(content: bytes, location: str) -> bytes:
     Raises:
         DataQualityError: cut short or damaged, or nothing in it.
     """
+    unpack: Callable[[bytes], bytes]
     if content.startswith(_GZIP):
         kind, unpack = "gzip", gzip.decompress
     elif content.startswith(_ZSTD):

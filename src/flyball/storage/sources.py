@@ -64,7 +64,7 @@ def _csv(text: str, schema: Schema, location: str) -> Table:
     table = read_delimited(text, schema, location)
     frame, left_out = fitted(table.frame, schema, table.columns)
     unreadable = _counted(
-        left_out, lambda rows: [f"line {line}" for line in line_numbers(text, table, rows)]
+        left_out, lambda rows: [f"line {line}" for line in line_numbers(table, rows)]
     )
     if table.ragged:
         words = [

@@ -92,9 +92,7 @@ class World:
 
     def has_served(self, version: ModelVersion, *, requests: int, errors: int) -> None:
         self.traffic.seen.append(
-            a_window(
-                version=version.name, start=self.clock.now(), requests=requests, errors=errors
-            )
+            a_window(version=version.name, start=self.clock.now(), requests=requests, errors=errors)
         )
 
 

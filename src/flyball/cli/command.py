@@ -1,0 +1,203 @@
+"""What all commands share: their common options, where they write, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
+
+import typer
+
+from flyball.cli.problems import document, problem, unexpected
+from flyball.errors import FlyballError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from flyball.verbs import Flyball
+
+Opener = Callable[[Path | None], "Flyball"]
+"""Gives the verbs of a home; a test hands its own to the application as ``obj``."""
+
+INTERRUPTED = 130
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", envvar="FLYBALL_HOME", help="Where the state lies; default .flyball.",
+        show_default=False, file_okay=True,
+    ),
+]  # fmt: skip
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="More logs, and tracebacks of errors.")]
+
+
+@dataclass
+class Cli:
+    """One call of a command.
+
+    Attributes:
+        home: as given; None for the default.
+        as_json: whether the answer is one JSON document.
+        debug: whether to show tracebacks and more logs.
+        out: where the answer goes: the process's standard output. Meanwhile ``sys.stdout`` is
+            standard error, so that nothing a library prints gets between.
+    """
+
+    home: Path | None
+    as_json: bool
+    debug: bool
+    out: TextIO
+    opener: Opener
+
+    @cached_property
+    def flyball(self) -> Flyball:
+        """The verbs of this home."""
+        return self.opener(self.home)
+
+    def answer(self, value: Any, view: Callable[[], Iterable[RenderableType]]) -> None:
+        """Show a verb's answer: the value as JSON, or its view for a person."""
+        if self.as_json:
+            typer.echo(document(value), file=self.out)
+            return
+        from flyball.cli.views.console import show
+
+        show(view(), self.out)
+
+    def say(self, line: str) -> None:
+        """A line for a person; nothing where JSON is asked for."""
+        if not self.as_json:
+            typer.echo(line, file=self.out)
+
+    def fail(self, error: BaseException) -> int:
+        """Tell of an error in one line, and in JSON if asked; returns the exit code."""
+        if self.debug:
+            traceback.print_exception(error, file=sys.stderr)
+        ours = isinstance(error, FlyballError)
+        title = error.title if isinstance(error, FlyballError) else "Unexpected error"
+        detail = " ".join(str(error).splitlines()) if ours else unexpected(error)
+        typer.secho(f"{title}: {detail}", err=True, fg=_red())
+        if self.as_json:
+            typer.echo(document(problem(error)), file=self.out)
+        return error.exit_code if isinstance(error, FlyballError) else FlyballError.exit_code
+
+
+def command(
+    app: typer.Typer,
+    function: Callable[..., int | None],
+    *,
+    example: str,
+    name: str | None = None,
+    around: Callable[[Cli], contextlib.AbstractContextManager[None]] | None = None,
+) -> None:
+    """Register a command ``function(cli, ...)``, which returns its exit code (None is 0).
+
+    Args:
+        example: shown by ``--help``.
+        name: default the function's.
+        around: entered before the function and left after it.
+    """
+    app.command(
+        name or function.__name__.rstrip("_"), help=inspect.getdoc(function), epilog=shown(example)
+    )(with_common_options(function, around))
+
+
+def shown(example: str) -> str:
+    """An example as the last part of a help page."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
+
+
+def with_common_options(
+    function: Callable[..., int | None],
+    around: Callable[[Cli], contextlib.AbstractContextManager[None]] | None = None,
+) -> Callable[..., None]:
+    """``function(cli, ...)`` as Typer wants it: with ``--home``, ``--json`` and ``--debug``."""
+
+    def called(
+        ctx: typer.Context,
+        home: Path | None = None,
+        as_json: bool = False,
+        debug: bool = False,
+        **own: Any,
+    ) -> None:
+        cli = _cli(ctx, home, as_json=as_json, debug=debug)
+        if "ctx" in asked:
+            own["ctx"] = ctx
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+            stack.enter_context(_quiet(debug))
+            if around is not None:
+                stack.enter_context(around(cli))
+            code = _ended(cli, function, own)
+        if code:
+            raise typer.Exit(code)
+
+    hints = get_type_hints(function, include_extras=True)
+    asked = inspect.signature(function).parameters
+    named_own = [p for p in asked.values() if p.name not in ("cli", "ctx")]
+    common = {"home": (Home, None), "as_json": (AsJson, False), "debug": (Debug, False)}
+    named = inspect.Parameter.KEYWORD_ONLY
+    called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("ctx", named, annotation=typer.Context),
+            *(p.replace(kind=named, annotation=hints[p.name]) for p in named_own),
+            *(
+                inspect.Parameter(key, named, annotation=hint, default=default)
+                for key, (hint, default) in common.items()
+            ),
+        ]
+    )
+    called.__annotations__ = {}
+    return called
+
+
+def _ended(cli: Cli, function: Callable[..., int | None], own: dict[str, Any]) -> int:
+    try:
+        return function(cli, **own) or 0
+    except (typer.Exit, typer.TyperException, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - told in one line, with its traceback on --debug
+        return cli.fail(error)
+
+
+def _cli(ctx: typer.Context, home: Path | None, *, as_json: bool, debug: bool) -> Cli:
+    """The options of a command, or of the group it belongs to: ``flyball ledger --json verify``."""
+    group = ctx.parent.params if ctx.parent is not None else {}
+    return Cli(
+        home=home or group.get("home"),
+        as_json=as_json or bool(group.get("as_json")),
+        debug=debug or bool(group.get("debug")),
+        out=sys.stdout,
+        opener=ctx.obj or _open,
+    )
+
+
+def _open(home: Path | None) -> Flyball:
+    from flyball.verbs import Flyball
+
+    return Flyball(home)
+
+
+@contextlib.contextmanager
+def _quiet(debug: bool) -> Iterator[None]:
+    """Warnings of libraries are for developers."""
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.simplefilter("ignore")
+        yield
+
+
+def _red() -> str | None:
+    import os
+
+    return None if os.environ.get("NO_COLOR") else typer.colors.RED

@@ -1,0 +1,167 @@
+"""The commands that turn the loop: run, ingest, train, validate, deploy, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from flyball.cli.command import Cli, command
+from flyball.cli.interrupts import durable
+from flyball.cli.progress import follow
+from flyball.domain.deployment import Phase
+from flyball.domain.validation import Decision
+from flyball.errors import InvalidRequest
+
+NO = 1
+"""The exit code where the answer is no."""
+
+_BADLY = frozenset({Phase.FAILED, Phase.ROLLED_BACK})
+
+Model = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
+Version = Annotated[
+    str, typer.Argument(help="A version's whole name, or its number.", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, run, example="flyball run games purchases.csv", around=durable)
+    command(app, ingest, example="flyball ingest games monday.csv tuesday.csv.gz", around=durable)
+    command(app, train, example="flyball train games --trials 20 --timeout 300", around=durable)
+    command(app, validate, example="flyball validate games 1.2.0", around=durable)
+    command(app, deploy, example="flyball deploy games 1.2.0", around=durable)
+    command(
+        app, rollback, example='flyball rollback games --reason "complaints about prices"',
+        around=durable,
+    )  # fmt: skip
+
+
+def run(
+    cli: Cli,
+    model: Model,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Files to ingest first; none to train on the data there is.",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Follow it, or leave it to `flyball up`.")
+    ] = True,
+) -> int:
+    """One turn of the loop: ingest, train, validate, deploy.
+
+    What is done already is not done again. Exit code 1 where the candidate was not promoted, or
+    its deployment ended badly.
+    """
+    from flyball.cli.views import turns
+
+    if not wait:
+        workflow = cli.flyball.run(model, sources or (), wait=False)
+        cli.answer({"workflow": workflow}, lambda: turns.handed_over(model, str(workflow)))
+        return 0
+    with follow("ingest" if sources else "train") as progress:
+        turn = cli.flyball.run(model, sources or (), progress=progress)
+    assert not isinstance(turn, str)
+    cli.answer(turn, lambda: turns.turn(turn))
+    served = turn.deployed is not None and turn.deployed.deployment.phase not in _BADLY
+    return 0 if turn.report.decision is Decision.PROMOTE and served else NO
+
+
+def ingest(
+    cli: Cli,
+    model: Model,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="CSV, JSONL or Parquet, also .gz and .zst.",
+            show_default=False,
+        ),
+    ],
+    batch_id: Annotated[
+        str | None, typer.Option(help="A name for the batch; default from its content.")
+    ] = None,
+) -> None:  # fmt: skip
+    """One or more batches of data.
+
+    The same rows again are the same batch: said, and nothing is stored twice.
+    """
+    from flyball.cli.views import turns
+
+    if batch_id is not None and len(sources) > 1:
+        raise InvalidRequest("--batch-id names one batch: give one SOURCE with it")
+    with follow("ingest") as progress:
+        done = cli.flyball.ingest(model, sources, batch_id=batch_id, progress=progress)
+    cli.answer(done, lambda: turns.ingested(done))
+
+
+def train(
+    cli: Cli,
+    model: Model,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Configurations to try at most; default as set.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.001, help="No trial begins after so many seconds.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A dataset version; default the newest.")
+    ] = None,
+) -> None:
+    """Search, fit, track and register a candidate."""
+    from flyball.cli.views import turns
+
+    with follow("train") as progress:
+        done = cli.flyball.train(
+            model, trials=trials, timeout_s=timeout, data=data, progress=progress
+        )
+    cli.answer(done, lambda: turns.trained(done))
+
+
+def validate(cli: Cli, model: Model, version: Version) -> int:
+    """The checks of a candidate and the decision that follows.
+
+    Exit code 1 where the decision is not to promote.
+    """
+    from flyball.cli.views import turns
+
+    with follow("validate") as progress:
+        report = cli.flyball.validate(model, version, progress=progress)
+    cli.answer(report, lambda: turns.report(report))
+    return 0 if report.decision is Decision.PROMOTE else NO
+
+
+def deploy(
+    cli: Cli,
+    model: Model,
+    version: Version,
+    strategy: Annotated[
+        Literal["blue-green"], typer.Option(help="How traffic moves to the version.")
+    ] = "blue-green",
+) -> int:
+    """A validated version into service, followed until all workers serve it.
+
+    Exit code 1 where it ended badly; the version before goes on serving.
+    """
+    from flyball.cli.views import turns
+
+    del strategy  # there is one so far, and the verb's default
+    with follow("deploy") as progress:
+        done = cli.flyball.deploy(model, version, progress=progress)
+    cli.answer(done, lambda: turns.deployed(done))
+    return NO if done.deployment.phase in _BADLY else 0
+
+
+def rollback(
+    cli: Cli,
+    model: Model,
+    reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
+) -> None:
+    """The previous good version serves again, at once."""
+    from flyball.cli.views import turns
+
+    done = cli.flyball.rollback(model, reason=reason)
+    cli.answer(done, lambda: turns.rolled_back(done))

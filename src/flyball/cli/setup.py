@@ -1,0 +1,69 @@
+"""The commands around an installation: init and doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flyball.cli.command import Cli, command
+from flyball.errors import ConfigurationError, EnvironmentFailed
+
+NO = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(app, init, example="flyball init\nflyball init shop")
+    command(app, doctor, example="flyball doctor")
+
+
+def init(
+    cli: Cli,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="Default the home if one is named, else this directory.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Write a commented flyball.toml with every setting and its default.
+
+    A file that is there is never overwritten.
+    """
+    from flyball.cli.config_file import template
+    from flyball.settings import CONFIG_FILE
+
+    path = (directory or cli.home or Path()) / CONFIG_FILE
+    text = template()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        if not path.exists():
+            raise EnvironmentFailed(f"{path.parent} is not a directory; name another") from error
+        raise ConfigurationError(
+            f"{path} is there already and was left as it is; move it away, or name another DIR"
+        ) from None
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"{path} cannot be written: {error.strerror}; choose a writable DIR"
+        ) from error
+    cli.answer({"written": str(path)}, lambda: [f"wrote {path}; every line of it is a default"])
+
+
+def doctor(cli: Cli) -> int:
+    """What is installed, reachable and writable, and what to do about the rest.
+
+    Exit code 1 where anything fails.
+    """
+    from flyball.cli.views import health
+    from flyball.doctor import Level, examine
+
+    findings = examine(cli.home, lambda: cli.flyball.platform)
+    well = all(finding.level is not Level.FAIL for finding in findings)
+    cli.answer({"ok": well, "checks": findings}, lambda: health.findings(findings))
+    return 0 if well else NO

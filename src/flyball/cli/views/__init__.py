@@ -1,0 +1,1 @@
+"""What a person sees of the verbs' answers: values in, things that rich can print out."""

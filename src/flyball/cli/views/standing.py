@@ -1,0 +1,135 @@
+"""How things stand: the installation, a model's versions, what served, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from flyball.answers import ModelStatus, Served, Status
+from flyball.cli.views.words import ago, below, coloured, exactly, facts, measures, size, table
+from flyball.domain.ledger import LedgerRow
+from flyball.domain.lifecycle import ModelVersion
+
+
+def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[RenderableType]:
+    """The installation; with ``detailed`` each model in full."""
+    yield facts(
+        [
+            ("home", str(found.home)),
+            ("control", found.control or Text("not running; `flyball up` starts it", "yellow")),
+        ]
+    )
+    yield below(_workers(found, now))
+    if detailed:
+        for model in found.models:
+            yield below(_model(model, now))
+    else:
+        yield below(_models(found.models, now))
+
+
+def _workers(found: Status, now: datetime) -> RenderableType:
+    if not found.workers:
+        return Text("no worker is serving", style="dim")
+    made = table("Worker", "URL", "Seen", "Memory", keep=("Worker", "URL", "Seen", "Memory"))
+    for worker in found.workers:
+        made.add_row(worker.worker, worker.url, ago(worker.seen_at, now), size(worker.rss_bytes))
+    return made
+
+
+def _models(models: Sequence[ModelStatus], now: datetime) -> RenderableType:
+    made = table("Model", "Serves", "State", "Deployment", "Last report", "Versions", keep=("Serves",))
+    for model in models:
+        champion, deployment, report = model.champion, model.deployment, model.report
+        made.add_row(
+            model.model,
+            champion.name if champion else Text("nothing yet", style="dim"),
+            coloured(champion.state) if champion else "",
+            _after(coloured(deployment.phase), deployment.moved_at, now) if deployment else "",
+            _after(coloured(report.decision), report.created_at, now) if report else "",
+            str(model.versions),
+        )
+    return made
+
+
+def _after(text: Text, when: datetime, now: datetime) -> Text:
+    return Text.assemble(text, f" {ago(when, now)}")
+
+
+def _model(model: ModelStatus, now: datetime) -> RenderableType:
+    champion, deployment, run = model.champion, model.deployment, model.run
+    report, dataset = model.report, model.dataset
+    route = model.route
+    rows: list[tuple[str, RenderableType]] = [
+        ("model", f"{model.model} ({model.application})"),
+        ("serves", champion.name if champion else Text("nothing yet", style="dim")),
+        ("state", coloured(champion.state) if champion else ""),
+        ("beside it", (route.standby or "") if route else ""),
+        ("metrics", measures(champion.metrics) if champion else ""),
+    ]
+    if deployment:
+        said = _after(coloured(deployment.phase), deployment.moved_at, now)
+        rows.append(("deployment", Text.assemble(f"{deployment.version} ", said)))
+        rows.append(("", deployment.detail))
+    if run:
+        done = f"{run.trials_done} of at most {run.budget.trials} trials"
+        rows.append(("last run", f"{run.run_id} {run.phase}, {done}, {ago(run.started_at, now)}"))
+        rows.append(("", run.error))
+    if report:
+        said = _after(coloured(report.decision), report.created_at, now)
+        rows.append(("last report", Text.assemble(f"{report.version} ", said)))
+    if dataset:
+        batches = f"{dataset.rows:,} rows in {len(dataset.batches)} batches"
+        rows.append(("data", f"{dataset.version[:8]}: {batches}, {ago(dataset.created_at, now)}"))
+    rows.append(("versions", str(model.versions)))
+    return facts(rows)
+
+
+def versions(model: str, found: Sequence[ModelVersion], now: datetime) -> Iterator[RenderableType]:
+    """The versions of a model, as a table."""
+    if not found:
+        yield f"{model} has no version yet; `flyball run {model} FILE` makes one"
+        return
+    made = table("Version", "State", "Family", "Measured", "Made", keep=("Version", "State", "Made"))
+    for version in found:
+        made.add_row(
+            version.name,
+            coloured(version.state),
+            version.family,
+            measures(version.metrics, most=2),
+            ago(version.created_at, now),
+        )
+    yield made
+
+
+def served(found: Served, now: datetime) -> Iterator[RenderableType]:
+    """Which version served at a time."""
+    yield facts(
+        [
+            ("model", found.model),
+            ("at", exactly(found.at, now)),
+            ("served", found.version or Text("nothing", style="yellow")),
+            ("since", exactly(found.since, now) if found.since else ""),
+            ("because", found.because),
+            ("by", found.by),
+            ("ledger row", "" if found.ledger_row is None else str(found.ledger_row)),
+        ]
+    )
+
+
+def ledger(rows: Sequence[LedgerRow], now: datetime, *, limit: int) -> Iterator[RenderableType]:
+    """Rows of the ledger, as a table."""
+    if not rows:
+        yield "the ledger is empty: nothing was done yet"
+        return
+    made = table("Row", "When", "Who", "What", "Why", keep=("Row", "When"))
+    for row in rows:
+        entry = row.entry
+        arrow = f"{entry.before or 'none'} -> {entry.after}" if entry.after else ""
+        what = f"{entry.action} {entry.subject}" + (f"\n{arrow}" if arrow else "")
+        made.add_row(str(row.seq), ago(entry.at, now), entry.actor, what, entry.reason)
+    yield made
+    if limit and len(rows) == limit:
+        yield f"the last {limit} rows; --limit 0 shows all"

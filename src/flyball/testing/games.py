@@ -1,0 +1,112 @@
+"""A small world of games, and a host that serves one version of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from flyball.domain.routing import Variant
+from flyball.domain.traffic import Event
+from flyball.errors import FlyballError, NotFound
+from flyball.games.catalogue import known_games
+from flyball.ports import Choice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flyball.games.servable import GamesServable
+    from flyball.recommend.protocols import Recommender
+
+VERSION = "1.0.0-0123abcd-89ef4567"
+N_KNOWN, N_UNKNOWN = 30, 10
+
+
+def game_titles() -> list[str]:
+    """30 well-known games, of which facts are known, and 10 of which nothing is."""
+    known = [game.title for game in list(known_games().values())[:N_KNOWN]]
+    return known + [f"Obscure Game {number}" for number in range(N_UNKNOWN)]
+
+
+def some_purchases(players: int = 60, *, seed: int = 0) -> pl.DataFrame:
+    """Players of two tastes: each owns 6 to 12 games, most of one half of the catalogue.
+
+    Columns ``user_id``, ``title``, ``event``, ``value``; each game has an owner.
+    """
+    rng = np.random.default_rng(seed)
+    titles = game_titles()
+    rows = []
+    for player in range(players):
+        weights = np.where(np.arange(len(titles)) % 2 == player % 2, 8.0, 1.0)
+        weights /= np.arange(3, len(titles) + 3)
+        count = int(rng.integers(6, 13))
+        chosen = rng.choice(len(titles), size=count, replace=False, p=weights / weights.sum())
+        for game in {*chosen.tolist(), player % len(titles)}:
+            rows.append((f"player-{player}", titles[game], "purchase", 1.0))
+            if rng.random() < 0.5:
+                rows.append((f"player-{player}", titles[game], "play", float(rng.integers(1, 99))))
+    return pl.DataFrame(rows, schema=["user_id", "title", "event", "value"], orient="row")
+
+
+def packaged(model: type[Recommender], directory: Path, frame: pl.DataFrame) -> GamesServable:
+    """The frame, prepared, fitted with the model's defaults, packaged and opened."""
+    from flyball.games.application import GamesApplication
+
+    application: Any = GamesApplication()
+    prepared = application.prepare(frame, seed=7)
+    fitted = model.fit(prepared.final.train, model.Config())
+    application.package(fitted, prepared, frame, directory)
+    servable: GamesServable = application.open(directory)
+    return servable
+
+
+@dataclass
+class OneVersionHost:
+    """A ``Host`` that serves one version to everybody and keeps events in memory.
+
+    Attributes:
+        servable: what answers; None while nothing is loaded.
+        counted: (endpoint, status) of each answer counted.
+        events: by id.
+        failing: raised by ``accept`` where set, as a full disk would.
+    """
+
+    servable: GamesServable | None
+    model: str = "games"
+    counted: list[tuple[str, int]] = field(default_factory=list)
+    events: dict[str, Event] = field(default_factory=dict)
+    failing: FlyballError | None = None
+
+    def choose(self, user: str) -> Choice:  # noqa: ARG002 - there is but one
+        """The one version."""
+        if self.servable is None:
+            raise NotFound("no version of games is loaded yet")
+        return Choice(servable=self.servable, version=VERSION, variant=Variant.CHAMPION)
+
+    def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
+        """Note the answer."""
+        assert choice.version == VERSION
+        assert seconds >= 0.0
+        self.counted.append((endpoint, status))
+
+    async def accept(self, events: Sequence[Event]) -> list[bool]:
+        """Keep those whose id is new."""
+        if self.failing is not None:
+            raise self.failing
+        new = []
+        for event in events:
+            new.append(event.event_id not in self.events)
+            self.events.setdefault(event.event_id, event)
+        return new
+
+    def overlay(self, user: str) -> Mapping[str, frozenset[str]]:
+        """The user's events by type."""
+        found: dict[str, frozenset[str]] = {}
+        for event in self.events.values():
+            if event.user_id == user:
+                kind = str(event.type)
+                found[kind] = found.get(kind, frozenset()) | {event.item_id}
+        return found
