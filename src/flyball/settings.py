@@ -164,7 +164,7 @@ def load(home: Path | None = None, *, environ: Mapping[str, str] | None = None) 
     """
     env = os.environ if environ is None else environ
     where = home or Path(env.get("FLYBALL_HOME") or ".flyball")
-    path = next((p for p in (where / CONFIG_FILE, Path(CONFIG_FILE)) if p.is_file()), None)
+    path = next((p for p in (where / CONFIG_FILE, Path(CONFIG_FILE)) if _there(p)), None)
     text = _text(path) if path else ""
     values = _parsed(text, path)
     if "home" in values:
@@ -181,6 +181,13 @@ def load(home: Path | None = None, *, environ: Mapping[str, str] | None = None) 
     for name in settings.models:
         check_model_name(name)
     return settings
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be looked for: {error.strerror}") from None
 
 
 def _text(path: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from flyball.domain.traffic import Event
 from flyball.errors import InvalidRequest
 from flyball.ports import Events
-from flyball.storage.database import open_database
+from flyball.storage.database import open_database, writing
 from flyball.storage.tables import EVENTS
 from flyball.storage.traffic import SqlEvents
 from flyball.testing.builders import an_event
@@ -39,9 +42,8 @@ class TestSqlEvents(EventsContract):
         """While one writer has not committed, nobody can show a row with a higher number."""
         if engine.dialect.name == "sqlite":
             pytest.skip("SQLite has one writer at a time; there is nothing to hold back")
-        held = {"event_id": "held", "model": "games", "type": "click", "body": "{}"}
         with ThreadPoolExecutor(2) as pool, engine.connect() as blocker:
-            blocker.execute(sa.insert(EVENTS), held)
+            blocker.execute(sa.insert(EVENTS), _row(an_event("held")))
             slow = pool.submit(events.append, [an_event("first"), an_event("held")])
             _until(lambda: _waiting(engine) == 1)  # has its numbers, waits for who holds "held"
             quick = pool.submit(events.append, [an_event("second")])
@@ -60,6 +62,27 @@ class TestSqlEvents(EventsContract):
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             else:
                 assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+    @pytest.mark.parametrize("id", ["nul \x00", "x" * 129], ids=["nul", "too long"])
+    def test_with_an_id_that_only_sqlite_keeps_are_refused_elsewhere(
+        self, engine: Engine, events: Events, id: str
+    ) -> None:
+        if engine.dialect.name == "sqlite":
+            assert events.append([an_event(id)]) == [True]
+            assert events.after(0)[0] == [an_event(id)]
+            return
+        with pytest.raises(InvalidRequest, match="cannot keep such a value"):
+            events.append([an_event("fine"), an_event(id)])
+        assert events.count() == {}
+
+    def test_acknowledged_survive_a_killed_process(self, database_url: str) -> None:
+        child = FORK.Process(target=_append_and_die, args=(database_url,))
+        child.start()
+        child.join(30)
+        assert child.exitcode == -signal.SIGKILL
+        engine = open_database(database_url)
+        assert SqlEvents(engine).after(0)[0] == numbered(3)
+        engine.dispose()
 
     def test_with_an_id_that_is_no_text_are_refused_and_store_nothing(
         self, engine: Engine, events: Events
@@ -81,6 +104,19 @@ def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass within 10 s"
+
+
+def _append_and_die(url: str) -> None:
+    """Killed at the instant after the acknowledgement, and again within a transaction."""
+    engine = open_database(url)
+    SqlEvents(engine).append(numbered(3))
+    with writing(engine) as connection:
+        connection.execute(sa.insert(EVENTS), _row(an_event("never acknowledged")))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _row(event: Event) -> dict[str, str]:
+    return {"event_id": event.event_id, "model": event.model, "type": "click", "body": "{}"}
 
 
 def _append_some(url: str) -> list[bool]:

@@ -1,4 +1,4 @@
-"""A function in a separate process: what it answers, how it fails, and that it never outlives us."""
+"""A function in a separate process: its answers, its failures, and that it never outlives us."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from executor_work import (
+    answer,
+    answer_no_json,
+    hang_with_a_child,
+    kill_oneself,
+    raise_anything,
+    refuse,
+    refuse_by_own_error,
+    write_over_the_answer,
+)
 
 from flyball.errors import (
     ConfigurationError,
@@ -22,56 +32,20 @@ from flyball.errors import (
     TrainingError,
 )
 from flyball.executors.local import LocalExecutor
-from toy import until
 
 HERE = Path(__file__)
 
 
-def answer(request: Mapping[str, Any]) -> Any:
-    print("what a library prints")
-    return {"twice": request["number"] * 2, "pid": os.getpid()}
-
-
-def refuse(request: Mapping[str, Any]) -> Any:
-    raise {"TrainingError": TrainingError, "StaleWrite": StaleWrite}[request["kind"]]("no: é")
-
-
-class HomeMade(FlyballError):
-    """An error of an application's own."""
-
-
-def refuse_by_own_error(request: Mapping[str, Any]) -> Any:
-    raise HomeMade("our own reason")
-
-
-def raise_anything(request: Mapping[str, Any]) -> Any:
-    raise ZeroDivisionError("nobody foresaw this")
-
-
-def answer_no_json(request: Mapping[str, Any]) -> Any:
-    return object()
-
-
-def write_over_the_answer(request: Mapping[str, Any]) -> Any:
-    os.write(int(sys.argv[1]), b"garbage{")
-    os._exit(0)
-
-
-def kill_oneself(request: Mapping[str, Any]) -> Any:
-    sys.stderr.write("last words\n")
-    sys.stderr.flush()
-    os.kill(os.getpid(), request["signal"])
-    signal.pause()
-
-
-def hang_with_a_child(request: Mapping[str, Any]) -> Any:
-    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    Path(request["pids"]).write_text(f"{os.getpid()} {child.pid}")
-    signal.pause()
-
-
 def this(function: Any) -> str:
-    return f"test_executor:{function.__name__}"
+    return f"executor_work:{function.__name__}"
+
+
+def until(condition: Any) -> None:
+    deadline = time.monotonic() + 20
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited condition did not come true in time"
+        pause.wait(0.02)
 
 
 @pytest.fixture
@@ -108,7 +82,7 @@ class TestACall:
         with pytest.raises(FlyballError, match="our own reason"):
             executor.call(this(refuse_by_own_error), {}, timeout_s=30)
 
-    @pytest.mark.parametrize("name", ["no_such_module:f", "test_executor:missing", "nothing"])
+    @pytest.mark.parametrize("name", ["no_such_module:f", "executor_work:missing", "nothing"])
     def test_says_which_function_cannot_be_found(self, executor, name):
         with pytest.raises(ConfigurationError, match=name):
             executor.call(name, {}, timeout_s=30)
@@ -130,7 +104,7 @@ class TestAFailure:
             executor.call(this(write_over_the_answer), {}, timeout_s=30)
 
     def test_says_killed_perhaps_out_of_memory(self, executor):
-        with pytest.raises(EnvironmentFailed, match="killed, perhaps .* memory.*last words"):
+        with pytest.raises(EnvironmentFailed, match=r"killed, perhaps .* memory.*last words"):
             executor.call(this(kill_oneself), {"signal": signal.SIGKILL}, timeout_s=30)
 
     def test_names_the_signal_of_a_crash(self, executor):
@@ -158,7 +132,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path):
     script = textwrap.dedent(
         f"""
         from flyball.executors.local import LocalExecutor
-        LocalExecutor().call("test_executor:hang_with_a_child", {{"pids": {str(pids)!r}}},
+        LocalExecutor().call("executor_work:hang_with_a_child", {{"pids": {str(pids)!r}}},
                              timeout_s=60)
         """
     )

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from toy import MODEL, Load, ToyHome, until
 
 from flyball.domain.deployment import loaded
 from flyball.domain.routing import SlotPhase
 from flyball.domain.validation import Verdict
 from flyball.executors.supervisor import Supervisor
 from flyball.serving.server import listening, url_of
-from toy import MODEL, Load, ToyHome, until
 
 WORKERS = 2
 
@@ -67,6 +67,7 @@ def test_twenty_swaps_under_load_fail_no_request(home, fleet):
     answers = {home.route().champion: "answer 0"}
     waits = []
     with Load(fleet.url).running() as load:
+        until(lambda: load.answers)
         for number in range(1, 21):
             version = home.publish(f"answer {number}")
             answers[version.name] = f"answer {number}"
@@ -76,6 +77,7 @@ def test_twenty_swaps_under_load_fail_no_request(home, fleet):
             route = home.switch()
             until(lambda route=route: home.all_applied(route, WORKERS))
             waits.append(time.monotonic() - started)
+            until(lambda name=version.name: load.answers[-1][0] == name)
     assert load.failures == []
     assert {(version, answer) for version, answer, _ in load.answers} == set(answers.items())
     assert sorted(waits)[len(waits) // 2] < 1.0
@@ -91,9 +93,7 @@ def test_a_swap_is_final_once_acknowledged(home, fleet):
     with httpx.Client(base_url=fleet.url) as client:
         got = {client.get("/v1/answer").json()["model_version"] for _ in range(50)}
     assert got == {version.name}
-    assert {status.slot(MODEL, route.live).phase for status in home.statuses()} == {
-        SlotPhase.READY
-    }
+    assert {status.slot(MODEL, route.live).phase for status in home.statuses()} == {SlotPhase.READY}
 
 
 def test_a_damaged_artifact_leaves_the_old_version_serving(home, fleet):

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from toy import COMMAND, MODEL, ToyHome, until
 
 from flyball.domain.routing import Slot, SlotPhase
 from flyball.domain.traffic import EventType
 from flyball.errors import DeploymentError
 from flyball.targets.local import LocalTarget
-from toy import COMMAND, MODEL, ToyHome, until
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 HEAVY = {"mlflow", "dvc", "dvc_data", "dbos", "optuna", "sklearn", "nicegui"}
@@ -116,17 +117,29 @@ class TestAWorker:
             assert process.wait(20) == 0
         assert statuses == [200] * 5
 
-    def test_goes_on_serving_while_the_database_is_away(self, home):
-        home.serve(home.publish("first"))
-        database = home.home / "flyball.sqlite"
+    def test_goes_on_serving_while_the_database_fails_and_recovers(self, home):
+        version = home.publish("first")
+        home.serve(version)
         with a_server(home) as (client, _):
             until(lambda: client.get("/health/ready").status_code == 200)
-            for path in home.home.glob("flyball.sqlite*"):
-                path.unlink()
-            database.mkdir()  # nothing that SQLite can open
+            rename_table(home, "flyball_routes", "hidden")
             until(lambda: client.get("/health").json()["status"] == "degraded")
             assert client.get("/v1/answer").json()["answer"] == "first"
             assert client.get("/health/ready").status_code == 200
+            rename_table(home, "hidden", "flyball_routes")
+            until(lambda: client.get("/health").json()["status"] == "ok")
+            home.serve(home.publish("second"))
+            until(lambda: client.get("/v1/answer").json()["answer"] == "second")
+
+    def test_refuses_events_that_it_cannot_store(self, home):
+        with a_server(home) as (client, _):
+            rename_table(home, "flyball_events", "hidden")
+            refused = client.post("/v1/events", json=[purchase(1)])
+            rename_table(home, "hidden", "flyball_events")
+            accepted = client.post("/v1/events", json=[purchase(1)])
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert accepted.json()["new"] == [True]
 
     def test_says_so_when_its_port_is_taken(self, home):
         with a_server(home) as (client, _):
@@ -136,6 +149,13 @@ class TestAWorker:
         assert second.returncode == 3
         assert f":{port} cannot be listened on: Address already in use" in second.stderr
         assert "Traceback" not in second.stderr
+
+
+def rename_table(home: ToyHome, name: str, to: str) -> None:
+    """What a broken migration or a lost table looks like to a worker."""
+    with closing(sqlite3.connect(home.home / "flyball.sqlite", timeout=10)) as database:
+        database.execute(f"ALTER TABLE {name} RENAME TO {to}")
+        database.commit()
 
 
 def established(port: int) -> int:
@@ -181,6 +201,13 @@ class TestEvents:
         assert {w.version for w in windows} == {version.name}
 
 
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Of a server where nothing is deployed."""
+    with a_server(ToyHome(tmp_path_factory.mktemp("errors") / "home")) as (client, _):
+        yield client
+
+
 class TestErrors:
     """One shape for all of them (RFC 9457)."""
 
@@ -194,9 +221,8 @@ class TestErrors:
             ("GET", "/v1/full", 507, "storage-unavailable"),
         ],
     )
-    def test_are_problem_documents(self, home, method, path, status, kind):
-        with a_server(home) as (client, _):
-            answer = client.request(method, path)
+    def test_are_problem_documents(self, client, method, path, status, kind):
+        answer = client.request(method, path)
         body = answer.json()
         assert answer.status_code == body["status"] == status
         assert answer.headers["content-type"] == "application/problem+json"
@@ -204,9 +230,8 @@ class TestErrors:
         assert {"title", "detail", "instance"} <= set(body)
         assert "secret inner detail" not in answer.text
 
-    def test_are_declared_in_openapi(self, home):
-        with a_server(home) as (client, _):
-            described = client.get("/openapi.json").json()
+    def test_are_declared_in_openapi(self, client):
+        described = client.get("/openapi.json").json()
         assert described["openapi"].startswith("3.1")
         for path, operations in described["paths"].items():
             for operation in operations.values():

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from flyball import settings, wiring
 from flyball.domain.deployment import applied
 from flyball.domain.lifecycle import ModelVersion
-from flyball.domain.routing import Route, Slot, WorkerStatus, empty_route
+from flyball.domain.routing import Route, WorkerStatus, empty_route
 from flyball.domain.traffic import Event, EventType, answer_id
 from flyball.domain.validation import Verdict
 from flyball.errors import DeploymentError, StorageUnavailable

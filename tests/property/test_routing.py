@@ -89,15 +89,20 @@ def test_each_variant_has_its_own_slot(live: Slot) -> None:
 
 
 @given(routes(), NAMES)
+def test_unloading_undoes_loading(route: Route, version: str) -> None:
+    """A deployment that fails leaves the slots as it found them."""
+    after = route.loading(version, salt="games/9").unloaded(route.standby or "")
+    assert after.slots == route.slots
+    assert after.live is route.live
+
+
+@given(routes(), NAMES)
 def test_loading_takes_no_traffic_from_the_champion(route: Route, version: str) -> None:
     after = route.loading(version, salt="games/9")
     assert after.generation == route.generation + 1
     assert after.challenger_share == 0.0
     assert after.live is route.live
-    if route.champion is None:
-        assert after.champion == version
-    else:
-        assert (after.champion, after.standby) == (route.champion, version)
+    assert (after.champion, after.standby) == (route.champion, version)
 
 
 @given(routes())
@@ -113,11 +118,11 @@ def test_switching_exchanges_the_two_and_keeps_both_loaded(route: Route) -> None
     assert after.generation == route.generation + 1
 
 
-@given(routes(), NAMES)
-def test_unloading_never_touches_the_champion(route: Route, version: str) -> None:
-    after = route.unloaded(version)
+@given(routes(), NAMES | st.just(""))
+def test_unloading_empties_or_restores_the_idle_slot_only(route: Route, restored: str) -> None:
+    after = route.unloaded(restored)
     assert after.champion == route.champion
-    assert after.standby == (None if route.standby == version else route.standby)
+    assert after.standby == (restored or None)
     assert after.generation == route.generation + 1
     assert after.challenger_share == 0.0
 
@@ -138,4 +143,5 @@ def test_the_empty_route_serves_nobody() -> None:
     route = empty_route("games")
     assert (route.champion, route.standby, route.generation) == (None, None, 0)
     first = route.loading("a", salt="games/1")
-    assert (first.champion, first.standby, first.generation) == ("a", None, 1)
+    assert (first.champion, first.standby, first.generation) == (None, "a", 1)
+    assert (first.switched().champion, first.switched().standby) == ("a", None)

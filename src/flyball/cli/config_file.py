@@ -47,9 +47,8 @@ class Setting:
 def settings(*, model: str = "games") -> list[Setting]:
     """Every setting, those without a section first; of models the one called ``model``."""
     found = list(_of(Settings, ""))
-    return [*(s for s in found if not s.section), *(s for s in found if s.section)] + list(
-        _of(ModelSettings, f"models.{model}")
-    )
+    top, sections = [s for s in found if not s.section], [s for s in found if s.section]
+    return [*top, *sections, *_of(ModelSettings, f"models.{model}")]
 
 
 def template() -> str:

@@ -30,7 +30,7 @@ def _unless_verifying(
     model: Annotated[str | None, typer.Option(help="Only this model's rows.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The last so many rows; 0 for all.")] = LIMIT,
 ) -> None:
-    """The append-only record of all that was done: who, when, what, why."""
+    """The record of all that was done: who, when, what, why."""
     from flyball.cli.views import standing
 
     if ctx.invoked_subcommand is not None:

@@ -26,7 +26,7 @@ def status(
         str | None, typer.Argument(help="One model; default all.", show_default=False)
     ] = None,
 ) -> None:
-    """How the installation stands: processes, models, what serves, what was done last."""
+    """How things stand: processes, models, what serves."""
     from flyball.cli.views import standing
 
     found = cli.flyball.status(model)
@@ -61,7 +61,7 @@ def served(
         ),
     ] = None,
 ) -> None:
-    """Which version served at a time, since when, and decided by what."""
+    """Which version served at a time, since when, and why."""
     from flyball.cli.views import standing
 
     when = moment(at) if at is not None else None

@@ -107,9 +107,7 @@ def train(
     timeout: Annotated[
         float | None, typer.Option(min=0.001, help="No trial begins after so many seconds.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A dataset version; default the newest.")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help="A dataset version; default the newest.")] = None,
 ) -> None:
     """Search, fit, track and register a candidate."""
     from flyball.cli.views import turns
@@ -122,7 +120,7 @@ def train(
 
 
 def validate(cli: Cli, model: Model, version: Version) -> int:
-    """The checks of a candidate and the decision that follows.
+    """The checks of a candidate, and the decision.
 
     Exit code 1 where the decision is not to promote.
     """
@@ -142,9 +140,10 @@ def deploy(
         Literal["blue-green"], typer.Option(help="How traffic moves to the version.")
     ] = "blue-green",
 ) -> int:
-    """A validated version into service, followed until all workers serve it.
+    """A validated version into service.
 
-    Exit code 1 where it ended badly; the version before goes on serving.
+    It is followed until every worker serves it. Exit code 1 where it ended badly; the version
+    before goes on serving.
     """
     from flyball.cli.views import turns
 

@@ -29,7 +29,7 @@ def init(
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """Write a commented flyball.toml with every setting and its default.
+    """Write a commented flyball.toml: every setting, its default.
 
     A file that is there is never overwritten.
     """
@@ -56,14 +56,14 @@ def init(
 
 
 def doctor(cli: Cli) -> int:
-    """What is installed, reachable and writable, and what to do about the rest.
+    """What is installed, reachable, writable; what to repair.
 
     Exit code 1 where anything fails.
     """
     from flyball.cli.views import health
     from flyball.doctor import Level, examine
 
-    findings = examine(cli.home, lambda: cli.flyball.platform)
+    findings = examine(lambda: cli.flyball.platform)
     well = all(finding.level is not Level.FAIL for finding in findings)
     cli.answer({"ok": well, "checks": findings}, lambda: health.findings(findings))
     return 0 if well else NO

@@ -8,13 +8,15 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 from flyball.errors import InvalidRequest
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON types: dataclasses become objects, enums their values, times ISO 8601.
+    """``value`` as JSON types: dataclasses become objects, enums their values, times ISO 8601, paths
+    text.
 
     Raises:
         TypeError: a type that has no one spelling (sets, objects of unknown classes).
@@ -25,6 +27,8 @@ def plain(value: Any) -> Any:
         return plain(value.value)
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

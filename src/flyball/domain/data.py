@@ -70,6 +70,8 @@ class DatasetVersion:
         files: the DVC hash of each Parquet by its file name.
         rows: in all.
         created_at: UTC.
+        head: of the empty version alone, from which each dataset starts: the newest version.
+            Whoever makes a version moves it, so that two cannot follow the same one.
     """
 
     model: str
@@ -78,8 +80,13 @@ class DatasetVersion:
     files: Mapping[str, str]
     rows: int
     created_at: datetime
+    head: str = ""
 
     @property
     def id(self) -> str:
         """``"<model>/<dataset version>"``."""
         return f"{self.model}/{self.version}"
+
+
+EMPTY = "d751713988987e9331980363e24189ce"
+"""The DVC hash of a directory without files: the version that every dataset starts from."""

@@ -54,7 +54,8 @@ class Backoff:
     def wait_s(self, crashes: int, lived_s: float) -> tuple[float, int]:
         """The next wait and the crashes in a row, after one more crash."""
         crashes = 1 if lived_s >= self.healthy_s else crashes + 1
-        return min(self.first_s * 2.0 ** (crashes - 1), self.most_s), crashes
+        doublings = min(crashes - 1, 64)  # more would overflow, long after the longest wait
+        return min(self.first_s * 2.0**doublings, self.most_s), crashes
 
 
 @dataclass(slots=True)

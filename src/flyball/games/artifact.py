@@ -19,6 +19,7 @@ The same data and model give the same bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -27,7 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.domain.canonical import canonical_json
-from flyball.errors import ArtifactCorrupt, NotFound, StorageUnavailable, TrainingError
+from flyball.errors import (
+    ArtifactCorrupt,
+    ConfigurationError,
+    NotFound,
+    StorageUnavailable,
+    TrainingError,
+)
 from flyball.games.catalogue import Catalogue
 from flyball.recommend.arrays import write_array
 
@@ -190,16 +197,24 @@ def _about(path: Path) -> About:
 
 
 def _model(about: About, directory: Path) -> Recommender:
-    from flyball import plugins
-
-    family = plugins.model(about.family)
+    family = _family(about.family)
     if family.version != about.family_version:
         raise _damaged(
             directory,
             f"it was made by {about.family}@{about.family_version}, installed is "
             f"{about.family}@{family.version}",
         )
-    return cast("Recommender", family.load(directory))
+    return family.load(directory)
+
+
+def _family(name: str) -> type[Recommender]:
+    found = tuple(entry_points(group="flyball.models", name=name))
+    if not found:
+        raise ConfigurationError(
+            f"no installed plug-in in flyball.models is called {name!r}; "
+            "install the package that provides this model"
+        )
+    return cast("type[Recommender]", found[0].load())
 
 
 def _array(directory: Path, name: str, kind: str) -> NDArray[Any]:

@@ -113,9 +113,10 @@ class EventIn(Struct, forbid_unknown_fields=True, frozen=True):
     type: Literal["impression", "click", "purchase", "play", "dislike"]
     user_id: Id
     game_id: Annotated[Id, Meta(description="May name a game newer than the model.")]
-    recommendation_id: Annotated[Id | None, Meta(description="Of the answer that led to it.")] = (
-        None
-    )
+    recommendation_id: Annotated[
+        Annotated[str, Meta(max_length=128, pattern=_TEXT_OR_NONE)] | None,
+        Meta(description="Of the answer that led to it; null or empty where none did."),
+    ] = None
     value: Annotated[
         Annotated[float, Meta(ge=0)] | None, Meta(description="US dollars paid, or hours played.")
     ] = None

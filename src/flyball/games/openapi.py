@@ -133,7 +133,7 @@ def games() -> dict[str, Any]:
     """``GET /v1/games``."""
     return {
         "parameters": _parameters(None, GamesQuery, {"title": "portal"}),
-        "responses": _responses(GamesAnswer, {"items": [GAME], "next_cursor": None}),
+        "responses": _responses(GamesAnswer, {"items": [GAME], "next_cursor": "cG9ydGFsLTI"}),
     }
 
 

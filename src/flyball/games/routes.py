@@ -59,7 +59,8 @@ def routes(host: Host) -> APIRouter:
     api = GamesApi(host)
     for method, path, handler, described in (
         ("POST", "/v1/recommendations", api.recommend, openapi.recommend()),
-        ("GET", "/v1/recommendations/{user_id}", api.recommend_to, openapi.recommend_to()),
+        # ":path": a player's id may hold a slash
+        ("GET", "/v1/recommendations/{user_id:path}", api.recommend_to, openapi.recommend_to()),
         ("POST", "/v1/events", api.events, openapi.events()),
         ("GET", "/v1/games", api.games, openapi.games()),
         ("GET", "/v1/games/{game_id}", api.game, openapi.game()),

@@ -42,16 +42,14 @@ def ingest(
     """Read a source, judge it, and add it to the model's dataset as one immutable batch.
 
     Every effect is idempotent, so a crash between any two and a repetition end like an
-    undisturbed run. The effects: the file is added to the dataset's store, where nobody looks
-    until the record names it; then batch, dataset version and ledger entry are written in one
-    commit.
+    undisturbed run. The effects, in order: the file is added to the dataset's store; batch,
+    dataset version and ledger entry are written in one commit; the store lays out the version
+    that is recorded.
 
-    Two ingests may run at once. Both build on the dataset version they found, and the second
-    commit would then be a version without the first one's batch. Therefore the last effect is
-    ``Shelf.completed``: whoever has committed looks whether the newest version holds every recorded
-    batch of the model, and if not, writes one that does. The later committer always sees the
-    earlier one's batch, so some version holds both, and from the same records everybody makes
-    the same one.
+    Two ingests may run at once, and both build on the dataset version they found. Each commit
+    therefore also moves ``head`` of the model's empty version from the one to the next. The second
+    commit finds it moved, is refused as a whole (``StaleWrite``), and is worked out again on the
+    newer version. The empty version is written with the first batch, so this holds for it too.
 
     Args:
         batch_id: the caller's name for the batch; by default the first 12 digits of its digest.
@@ -72,7 +70,7 @@ def ingest(
     table = sources.read(location, application.schema)
     frame, findings = conform(table, application.schema, application.key)
     _judge(location, frame.height, findings, limits.max_quarantined)
-    shelf = Shelf(model=model, datasets=datasets, records=records, clock=clock, actor=actor)
+    shelf = Shelf(model=model, datasets=datasets, records=records, actor=actor)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="ingest-", dir=scratch) as folder:

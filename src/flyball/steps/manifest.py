@@ -11,6 +11,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -111,17 +112,26 @@ def code_fingerprint(*parts: object) -> str:
         parts: classes or instances whose code decides the result: the application, its models.
     """
     package = Path(flyball.__file__).parent
-    files = {
-        path.relative_to(package).as_posix(): _sha256(path)
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = {"flyball": _package_digest()}
     for part in parts:
         kind = part if isinstance(part, type) else type(part)
         source = inspect.getsourcefile(kind)
         if source and not Path(source).is_relative_to(package):
-            files[f"{kind.__module__}:"] = _sha256(Path(source))
+            files[kind.__module__] = _sha256(Path(source))
     return digest(files)
+
+
+@cache
+def _package_digest() -> str:
+    """Read once a process: what runs is what was loaded, whatever is edited meanwhile."""
+    package = Path(flyball.__file__).parent
+    return digest(
+        {
+            path.relative_to(package).as_posix(): _sha256(path)
+            for path in package.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+    )
 
 
 def environment_digest() -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.data import EMPTY, DataBatch, DatasetVersion
 from flyball.domain.ledger import Entry
-from flyball.errors import BatchConflict, StaleWrite
-from flyball.ports import Change, Clock, Datasets, Records
+from flyball.errors import BatchConflict, NotFound, StaleWrite
+from flyball.ports import Change, Datasets, Records
 
 _ATTEMPTS = 20
 
@@ -38,29 +38,49 @@ class Shelf:
     model: str
     datasets: Datasets
     records: Records
-    clock: Clock
     actor: str
 
     def put(self, draft: DataBatch, content: Path, *, given: str | None) -> Ingested:
-        """Add a batch, or find it there; then see to it that the newest dataset holds all."""
+        """Add a batch to the newest version of the dataset, or find it there."""
         for _ in range(_ATTEMPTS):
             known = self._known(draft)
-            if known is not None:
-                return Ingested(
-                    batch=known,
-                    dataset=self.completed(),
-                    new=False,
-                    note=_already(known, given),
-                )
+            start, newest = self._ends()
             try:
-                batch = self._added(draft, content)
+                if known is None:
+                    batch = self._added(draft, content, start, newest)
+                    note = f"batch {batch.id}: {batch.rows} rows from {batch.source}"
+                else:
+                    batch, note = known, _already(known, given)
             except StaleWrite:
+                self._shown()
                 continue  # somebody else was first: look again
-            note = f"batch {batch.id}: {batch.rows} rows from {batch.source}"
-            return Ingested(batch=batch, dataset=self.completed(), new=True, note=note)
+            return Ingested(batch=batch, dataset=self._shown(), new=known is None, note=note)
         raise StaleWrite(
             f"batch {draft.id} lost {_ATTEMPTS} races against other ingests; run it again"
         )
+
+    def _shown(self) -> DatasetVersion:
+        """The newest version, once it is what the data store lays out for people and ``dvc``.
+
+        An addition lays out its version before that is recorded, and it may never be. So everybody
+        lays out the recorded one last, and looks whether that is still the newest.
+        """
+        _, newest = self._ends()
+        while newest is not None:
+            last, md5 = list(newest.files.items())[-1]
+            self.datasets.add(self.model, newest.files, last, self.datasets.path(md5))
+            laid_out, (_, newest) = newest, self._ends()
+            if newest == laid_out:
+                return laid_out
+        raise StaleWrite(f"the dataset of {self.model} is gone meanwhile; run it again")
+
+    def _ends(self) -> tuple[DatasetVersion | None, DatasetVersion | None]:
+        """The empty version and the newest one; None where there is none yet."""
+        try:
+            start = self.records.get(DatasetVersion, f"{self.model}/{EMPTY}")
+        except NotFound:
+            return None, None
+        return start, self.records.get(DatasetVersion, f"{self.model}/{start.head}")
 
     def _known(self, draft: DataBatch) -> DataBatch | None:
         """The batch with the same content. Raises BatchConflict for the same id without it."""
@@ -78,82 +98,56 @@ class Shelf:
                 )
         return None
 
-    def _added(self, draft: DataBatch, content: Path) -> DataBatch:
-        newest = self._newest()
-        count = len(newest.batches) if newest else 0
-        file = f"{count + 1:04d}-{draft.digest[:12]}.parquet"
-        files = newest.files if newest else {}
-        added = self.datasets.add(self.model, files, file, content)
+    def _added(
+        self,
+        draft: DataBatch,
+        content: Path,
+        start: DatasetVersion | None,
+        newest: DatasetVersion | None,
+    ) -> DataBatch:
+        """Store the file, then write everything in one commit."""
+        base = newest or self._empty()
+        file = f"{len(base.batches) + 1:04d}-{draft.digest[:12]}.parquet"
+        added = self.datasets.add(self.model, base.files, file, content)
         batch = replace(draft, file=file, md5=added.files[file])
         version = DatasetVersion(
             model=self.model,
             version=added.version,
-            batches=(*(newest.batches if newest else ()), batch.batch_id),
+            batches=(*base.batches, batch.batch_id),
             files=added.files,
-            rows=(newest.rows if newest else 0) + batch.rows,
-            created_at=self.clock.now(),
+            rows=base.rows + batch.rows,
+            created_at=draft.ingested_at,
         )
-        entry = self._entry("ingest", batch.id, newest, version, f"{batch.rows} rows")
-        self.records.commit([Change(value=batch), Change(value=version)], [entry])
+        moved = replace(start or self._empty(), head=version.version)
+        changes = [
+            Change(value=moved, replacing=start),
+            Change(value=batch),
+            Change(value=version),
+        ]
+        self.records.commit(changes, [self._entry(batch, base, version)])
         return batch
 
-    def completed(self) -> DatasetVersion:
-        """The newest dataset version, once it holds every recorded batch of the model."""
-        for _ in range(_ATTEMPTS):
-            newest = self._newest()
-            if newest is None:
-                break
-            batches = self.records.find(DataBatch, model=self.model)
-            missing = [batch for batch in batches if batch.batch_id not in newest.batches]
-            if not missing:
-                return newest
-            try:
-                self._join(newest, missing)
-            except StaleWrite:
-                continue
-        raise StaleWrite(
-            f"the dataset of {self.model} changed {_ATTEMPTS} times meanwhile; run it again"
-        )
-
-    def _join(self, newest: DatasetVersion, missing: Sequence[DataBatch]) -> None:
-        """Write a version of ``newest`` and the batches that arrived beside it."""
-        files, version = newest.files, newest.version
-        for batch in missing:
-            added = self.datasets.add(self.model, files, batch.file, self.datasets.path(batch.md5))
-            files, version = added.files, added.version
-        joined = DatasetVersion(
+    def _empty(self) -> DatasetVersion:
+        """The version that a dataset starts from: the same for everybody who writes it."""
+        return DatasetVersion(
             model=self.model,
-            version=version,
-            batches=(*newest.batches, *(batch.batch_id for batch in missing)),
-            files=files,
-            rows=newest.rows + sum(batch.rows for batch in missing),
-            created_at=self.clock.now(),
+            version=EMPTY,
+            batches=(),
+            files={},
+            rows=0,
+            created_at=datetime.fromtimestamp(0, UTC),
         )
-        names = ", ".join(batch.batch_id for batch in missing)
-        entry = self._entry("join", joined.id, newest, joined, f"{names} arrived at the same time")
-        self.records.commit([Change(value=joined)], [entry])
 
-    def _newest(self) -> DatasetVersion | None:
-        found = self.records.find(DatasetVersion, model=self.model, limit=1)
-        return found[0] if found else None
-
-    def _entry(
-        self,
-        action: str,
-        subject: str,
-        before: DatasetVersion | None,
-        after: DatasetVersion,
-        reason: str,
-    ) -> Entry:
+    def _entry(self, batch: DataBatch, base: DatasetVersion, made: DatasetVersion) -> Entry:
         return Entry(
-            at=self.clock.now(),
+            at=batch.ingested_at,
             actor=self.actor,
-            action=action,
-            subject=subject,
+            action="ingest",
+            subject=batch.id,
             model=self.model,
-            before=before.version if before else "",
-            after=after.version,
-            reason=reason,
+            before=base.version,
+            after=made.version,
+            reason=f"{batch.rows} rows from {batch.source}",
         )
 
 

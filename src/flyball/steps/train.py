@@ -99,12 +99,12 @@ def train(
     except FlyballError as error:
         _fail(records, run.id, error)
         raise
+    shutil.rmtree(out, ignore_errors=True)  # all of it is stored; a crash here leaves no rubbish
     done = replace(ended, phase=RunPhase.DONE, result=result, error="")
     trained = register(
         done, recipe, replacing=run, data=data, records=records, at=clock.now(), actor=actor
     )
     announce(tracker, trained.version, result.tracked_as)
-    shutil.rmtree(out, ignore_errors=True)
     return trained
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -208,16 +208,18 @@ def _run(check: Check, context: CheckContext) -> CheckResult:
 
 def _stored(report: ValidationReport, case: _Case, blobs: Blobs, scratch: Path) -> str:
     """Write the report's files and store them; returns their digest."""
+    directory = scratch / f"report-{report.model}-{report.report_id}"
     try:
-        with tempfile.TemporaryDirectory(dir=scratch, prefix="report-") as name:
-            directory = Path(name)
-            write_report(directory, report, version=case.candidate, run=case.run, data=case.data)
-            return blobs.put(directory)
+        directory.mkdir(parents=True, exist_ok=True)  # there already after a crash
+        write_report(directory, report, version=case.candidate, run=case.run, data=case.data)
+        stored = blobs.put(directory)
+        shutil.rmtree(directory)
     except OSError as error:
         raise StorageUnavailable(
             f"the report on {case.candidate.id} cannot be written in {scratch}: {error.strerror}; "
             "free some space or change its permissions"
         ) from error
+    return stored
 
 
 def _move(

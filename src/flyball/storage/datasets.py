@@ -65,7 +65,10 @@ class DvcDatasets:
         check_model_name(model)
         if not _NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} cannot name a file of a dataset")
-        with storing(f"{name} of the dataset {model}"), taking_turns(self._home / ".dvc" / "tmp" / "flyball.lock"):
+        with (
+            storing(f"{name} of the dataset {model}"),
+            taking_turns(self._home / ".dvc" / "tmp" / "flyball.lock"),
+        ):
             md5 = str(file_md5(str(content), name="md5"))
             if files.get(name, md5) != md5:
                 raise BatchConflict(

@@ -119,9 +119,7 @@ class EventsContract:
         ]
 
     @pytest.mark.parametrize("hours", [0, 2])
-    def test_windows_are_chosen_by_time_model_and_version(
-        self, events: Events, hours: int
-    ) -> None:
+    def test_windows_are_chosen_by_time_model_and_version(self, events: Events, hours: int) -> None:
         """``since`` may be in any time zone, and is part of what it asks for."""
         new = a.a_window(version=a.a_version("1.1.0").name)
         old = a.a_window(start=a.NOON - timedelta(milliseconds=1))

@@ -18,6 +18,8 @@ from flyball.ports import Choice
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx
+
     from flyball.games.servable import GamesServable
     from flyball.recommend.protocols import Recommender
 
@@ -110,3 +112,24 @@ class OneVersionHost:
                 kind = str(event.type)
                 found[kind] = found.get(kind, frozenset()) | {event.item_id}
         return found
+
+
+def a_purchase(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """An event as ``POST /v1/events`` takes it, any field overridden."""
+    return {
+        "event_id": f"event-{number}",
+        "type": "purchase",
+        "user_id": "player-3",
+        "game_id": "metroid",
+        **fields,
+    }
+
+
+def is_a_problem(answer: httpx.Response, status: int) -> str:
+    """Assert that an answer is a problem document (RFC 9457) with this status; its detail."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail", "instance"} <= set(body)
+    return str(body["detail"])

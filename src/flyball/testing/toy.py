@@ -10,16 +10,18 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from flyball.domain.schema import Column, ColumnType, Schema
 from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.ports import Evaluation, Host, Model, Prepared, Suggest
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 OBJECTIVE = "closeness"
 
@@ -63,7 +65,7 @@ class Mean:
 
     family: ClassVar[str] = "mean"
     version: ClassVar[int] = 1
-    Config: ClassVar[type[MeanConfig]] = MeanConfig
+    Config: ClassVar[type[BaseModel]] = MeanConfig
 
     def __init__(self, weights: np.ndarray) -> None:
         self.weights = weights
@@ -116,10 +118,10 @@ class Curve(Mean):
     """A polynomial, by ridge regression."""
 
     family: ClassVar[str] = "curve"
-    Config: ClassVar[type[Any]] = CurveConfig
+    Config: ClassVar[type[BaseModel]] = CurveConfig
 
     @classmethod
-    def fit(cls, data: Points, config: CurveConfig) -> Self:
+    def fit(cls, data: Points, config: Any) -> Self:
         """Solve the normal equations. Raises TrainingError for no points."""
         if not len(data.y):
             raise TrainingError("there are no points to learn from; add rows")
@@ -193,6 +195,8 @@ class ToyApplication:
 
     def routes(self, host: Host) -> APIRouter:  # noqa: ARG002
         """None: it is never served."""
+        from fastapi import APIRouter
+
         return APIRouter()
 
     def scoring_probe(self, servable: Any) -> Callable[[], None]:

@@ -10,7 +10,12 @@ import polars as pl
 import pytest
 
 from flyball import plugins
-from flyball.errors import ArtifactCorrupt, TrainingError
+from flyball.errors import (
+    ArtifactCorrupt,
+    ConfigurationError,
+    StorageUnavailable,
+    TrainingError,
+)
 from flyball.games.application import GamesApplication
 from flyball.games.artifact import Artifact
 from flyball.games.catalogue import game_id
@@ -264,3 +269,21 @@ class TestAPackagedModel:
         (directory / "games.json").write_text(json.dumps({**about, "format": 2}))
         with pytest.raises(ArtifactCorrupt, match="format 2"):
             APPLICATION.open(directory)
+
+    @pytest.mark.parametrize(
+        ("change", "error", "says"),
+        [
+            ({"family_version": 99}, ArtifactCorrupt, "made by ease@99, installed is ease@1"),
+            ({"family": "no-such"}, ConfigurationError, "install the package that provides"),
+        ],
+    )
+    def test_of_a_model_that_is_not_installed_is_refused(self, directory, change, error, says):
+        about = json.loads((directory / "games.json").read_bytes())
+        (directory / "games.json").write_text(json.dumps({**about, **change}))
+        with pytest.raises(error, match=says):
+            APPLICATION.open(directory)
+
+    def test_that_cannot_be_written_says_so(self, tmp_path, ease, prepared, frame):
+        (tmp_path / "catalogue.json").mkdir()
+        with pytest.raises(StorageUnavailable, match="cannot write"):
+            APPLICATION.package(ease, prepared, frame, tmp_path)

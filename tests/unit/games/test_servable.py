@@ -242,6 +242,10 @@ class TestSmoke:
     def test_counts_what_it_asked(self, servable):
         assert servable.smoke() == 9
 
+    def test_does_without_genres_where_none_are_known(self, tmp_path, frame):
+        unknown = frame.with_columns(("Obscure " + pl.col("title")).alias("title"))
+        assert packaged(Ease, tmp_path, unknown).smoke() == 8
+
     @pytest.mark.parametrize("wrong", [np.nan, np.inf], ids=["NaN", "infinite"])
     def test_refuses_a_model_whose_scores_are_no_numbers(self, tmp_path, frame, wrong):
         packaged(Ease, tmp_path, frame)

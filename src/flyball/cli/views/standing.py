@@ -40,7 +40,9 @@ def _workers(found: Status, now: datetime) -> RenderableType:
 
 
 def _models(models: Sequence[ModelStatus], now: datetime) -> RenderableType:
-    made = table("Model", "Serves", "State", "Deployment", "Last report", "Versions", keep=("Serves",))
+    made = table(
+        "Model", "Serves", "State", "Deployment", "Last report", "Versions", keep=("Serves",)
+    )
     for model in models:
         champion, deployment, report = model.champion, model.deployment, model.report
         made.add_row(
@@ -92,7 +94,9 @@ def versions(model: str, found: Sequence[ModelVersion], now: datetime) -> Iterat
     if not found:
         yield f"{model} has no version yet; `flyball run {model} FILE` makes one"
         return
-    made = table("Version", "State", "Family", "Measured", "Made", keep=("Version", "State", "Made"))
+    made = table(
+        "Version", "State", "Family", "Measured", "Made", keep=("Version", "State", "Made")
+    )
     for version in found:
         made.add_row(
             version.name,

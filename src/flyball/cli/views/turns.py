@@ -34,7 +34,8 @@ def ingested(found: Sequence[Ingested]) -> Iterator[RenderableType]:
     for one in found:
         batch, dataset = one.batch, one.dataset
         if not one.new:
-            yield f"data      same batch as before: {batch.batch_id} ({batch.rows:,} rows); nothing new"
+            known = f"{batch.batch_id} ({batch.rows:,} rows)"
+            yield f"data      same batch as before: {known}; nothing new"
             continue
         yield (
             f"data      batch {batch.batch_id}: {batch.rows:,} rows -> dataset "
@@ -43,7 +44,8 @@ def ingested(found: Sequence[Ingested]) -> Iterator[RenderableType]:
         for finding in batch.findings:
             kind = "left out" if finding.dropped else "noted"
             yield Text(
-                f"          {kind} {finding.count:,}: {finding.rule} ({finding.detail})", style="dim"
+                f"          {kind} {finding.count:,}: {finding.rule} ({finding.detail})",
+                style="dim",
             )
 
 

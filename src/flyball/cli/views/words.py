@@ -56,7 +56,12 @@ def ago(when: datetime | None, now: datetime) -> str:
     seconds = (now - when).total_seconds()
     if seconds < -1:
         return when.strftime("%Y-%m-%d %H:%M UTC")
-    for unit, length, limit in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48), ("days", 86400, 30)):
+    for unit, length, limit in (
+        ("s", 1, 60),
+        ("min", 60, 60),
+        ("h", 3600, 48),
+        ("days", 86400, 30),
+    ):
         count = int(max(seconds, 0) / length)
         if count < limit:
             return f"{count} {unit} ago" if count or unit != "s" else "just now"

@@ -1,7 +1,4 @@
-"""The doctor: what is installed, reachable and writable, and what to do about the rest.
-
-It only looks: nothing is made, migrated or changed.
-"""
+"""The doctor's checks of the surroundings: interpreter, packages, machine, disk, ports, clock."""
 
 from __future__ import annotations
 
@@ -9,18 +6,12 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flyball.errors import FlyballError
-
-if TYPE_CHECKING:
-    from flyball.wiring import Platform
+from flyball.doctor.finding import Finding, fail, ok, warn
 
 GIB = 1024**3
 LOW_DISK, NO_DISK = 5 * GIB, GIB // 2
@@ -29,49 +20,12 @@ SKEW_S = 60.0
 LEAST_PYTHON = (3, 11)
 
 
-class Level(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: its name, how it ended, what was found, and what to do about it."""
-
-    name: str
-    level: Level
-    detail: str
-    advice: str = ""
-
-
-def examine(home: Path | None, platform: Callable[[], Platform]) -> list[Finding]:
-    """All checks. Those of the installation are left out where the configuration does not load.
-
-    Args:
-        home: as the caller named it; None for the default.
-        platform: opens the installation.
-    """
-    del home
-    found = [python(), *packages(), machine()]
-    try:
-        opened = platform()
-    except FlyballError as error:
-        return [*found, _fail("configuration", str(error), "correct it; the rest was not examined")]
-    found.append(_ok("configuration", f"{len(opened.settings.models)} model(s) configured"))
-    from flyball import doctor_home
-
-    return [*found, *doctor_home.examine(opened)]
-
-
 def python() -> Finding:
     """The interpreter's version."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < LEAST_PYTHON:
-        return _fail("python", version, "install Python 3.11 or newer")
-    return _ok("python", f"{version} ({sys.implementation.name})")
+        return fail("python", version, "install Python 3.11 or newer")
+    return ok("python", f"{version} ({sys.implementation.name})")
 
 
 def packages(distribution: str = "flyball") -> Iterator[Finding]:
@@ -79,18 +33,18 @@ def packages(distribution: str = "flyball") -> Iterator[Finding]:
     try:
         needed = _requirements(distribution)
     except metadata.PackageNotFoundError:
-        yield _fail("packages", f"{distribution} is not installed", "run `pip install .`")
+        yield fail("packages", f"{distribution} is not installed", "run `pip install .`")
         return
     wrong = [problem for problem in map(_problem, needed.pop("")) if problem]
     yield (
-        _fail("packages", "; ".join(wrong), "run `pip install --upgrade flyball`")
+        fail("packages", "; ".join(wrong), "run `pip install --upgrade flyball`")
         if wrong
-        else _ok("packages", f"{distribution} {metadata.version(distribution)}, all it needs")
+        else ok("packages", f"{distribution} {metadata.version(distribution)}, all it needs")
     )
     for extra, names in sorted(needed.items()):
         missing = [name for name in names if _problem(name)]
         said = f"not installed ({', '.join(_bare(n) for n in missing)})" if missing else "installed"
-        yield _ok(f"extra {extra}", said)
+        yield ok(f"extra {extra}", said)
 
 
 def _requirements(distribution: str) -> dict[str, list[str]]:
@@ -130,14 +84,14 @@ def _bare(text: str) -> str:
     return Requirement(text).name
 
 
-def machine() -> Finding:
+def resources() -> Finding:
     """Cores and memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     said = f"{cores} core(s), {memory / GIB:.1f} GiB of memory"
     if memory < LOW_MEMORY:
-        return _warn("machine", said, "training may need more; 2 GiB are enough for the sample")
-    return _ok("machine", said)
+        return warn("machine", said, "training may need more; 2 GiB are enough for the sample")
+    return ok("machine", said)
 
 
 def home(directory: Path) -> Iterator[Finding]:
@@ -145,18 +99,18 @@ def home(directory: Path) -> Iterator[Finding]:
     there = next(p for p in (directory, *directory.parents) if p.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         what = "is no directory" if not there.is_dir() else "cannot be written"
-        yield _fail("home", f"{there} {what}", "change that, or choose another --home")
+        yield fail("home", f"{there} {what}", "change that, or choose another --home")
         return
     made = "" if there == directory else " (not made yet: the first command makes it)"
-    yield _ok("home", f"{directory}{made}")
+    yield ok("home", f"{directory}{made}")
     free = shutil.disk_usage(there).free
     said = f"{free / GIB:.1f} GiB free"
     if free < NO_DISK:
-        yield _fail("disk", said, "free some space: nothing can be stored soon")
+        yield fail("disk", said, "free some space: nothing can be stored soon")
     elif free < LOW_DISK:
-        yield _warn("disk", said, "free some space before the next training")
+        yield warn("disk", said, "free some space before the next training")
     else:
-        yield _ok("disk", said)
+        yield ok("disk", said)
 
 
 def port(name: str, host: str, number: int, *, running: bool) -> Finding:
@@ -167,34 +121,22 @@ def port(name: str, host: str, number: int, *, running: bool) -> Finding:
             pass
     except OSError as error:
         if running:
-            return _ok(name, f"{host}:{number} is in use; `flyball up` runs on this home")
+            return ok(name, f"{host}:{number} is in use; `flyball up` runs on this home")
         reason = os.strerror(error.errno or 0)
-        return _warn(
+        return warn(
             name, f"{host}:{number}: {reason}", "choose another port, or end what holds this one"
         )
-    return _ok(name, f"{host}:{number} is free")
+    return ok(name, f"{host}:{number} is free")
 
 
 def clock(last_entry: datetime | None, now: datetime | None = None) -> Finding:
     """Whether the clock agrees with what was written before."""
     now = now or datetime.now(UTC)
     if last_entry is not None and (last_entry - now).total_seconds() > SKEW_S:
-        return _fail(
+        return fail(
             "clock",
             f"it is {now:%Y-%m-%d %H:%M} UTC here, but the ledger's last row is of "
             f"{last_entry:%Y-%m-%d %H:%M} UTC",
             "set the clock (NTP): times in the ledger would run backwards",
         )
-    return _ok("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")
-
-
-def _ok(name: str, detail: str) -> Finding:
-    return Finding(name=name, level=Level.OK, detail=detail)
-
-
-def _warn(name: str, detail: str, advice: str) -> Finding:
-    return Finding(name=name, level=Level.WARN, detail=detail, advice=advice)
-
-
-def _fail(name: str, detail: str, advice: str) -> Finding:
-    return Finding(name=name, level=Level.FAIL, detail=detail, advice=advice)
+    return ok("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")

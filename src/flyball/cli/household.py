@@ -1,0 +1,115 @@
+"""What ``flyball up`` keeps alive: which processes, and what must hold before they start."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flyball.domain.routing import Route
+from flyball.errors import AlreadyRunning, ConfigurationError
+
+if TYPE_CHECKING:
+    from flyball.executors.supervisor import Child
+    from flyball.verbs import Flyball
+
+SAMPLE = "games"
+"""The model of the built-in sample."""
+
+SEED = 7
+RATE = 4.0
+"""Sessions of players a second: enough to look at, and hardly felt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Household:
+    """Everything that one ``flyball up`` runs.
+
+    Attributes:
+        home: the installation, an absolute path.
+        api, console: where people reach them.
+        console_port: where the control process listens.
+        socket_fd: the API's listening socket, inherited by every worker.
+        workers: how many serving processes.
+        sample: whether the sample's first turn is still to be asked for.
+        sampled: whether this is the sample's household.
+        players: whether simulated players use the API.
+    """
+
+    home: Path
+    api: str
+    console: str
+    console_port: int
+    socket_fd: int
+    workers: int
+    sample: bool
+    sampled: bool
+    players: bool
+
+    def children(self) -> list[Child]:
+        """The processes to keep alive."""
+        from flyball.executors.supervisor import Child
+
+        python, home = (sys.executable, "-m"), ("--home", str(self.home))
+        fd = self.socket_fd
+        port = ("--port", str(self.console_port))
+        found = [Child(name="control", argv=[*python, "flyball.console", *home, *port])]
+        found += [
+            Child(
+                name=f"worker-{number}",
+                argv=[*python, "flyball.serving", *home, "--fd", str(fd)],
+                pass_fds=(fd,),
+            )
+            for number in range(1, self.workers + 1)
+        ]
+        if self.players:
+            argv = [*python, "flyball.games.players", "--url", self.api]
+            argv += ["--seed", str(SEED), "--rate", str(RATE)]
+            found.append(Child(name="players", argv=argv))
+        return found
+
+
+def check(flyball: Flyball, *, sample: bool) -> None:
+    """Whether the household may start here.
+
+    Raises:
+        AlreadyRunning: the home is held; says by whom.
+        ConfigurationError: there is no model for the sample.
+        StorageUnavailable: the home cannot be written.
+    """
+    from flyball.loop.lock import holder
+    from flyball.wiring import made
+
+    home = flyball.platform.home
+    who = holder(home)
+    if who is not None:
+        raise AlreadyRunning(
+            f"{home} is held by {who}; wait until it is done, stop it, or choose another --home"
+        )
+    made(home)
+    configured = flyball.settings.models.get(SAMPLE)
+    if sample and (configured is None or configured.application != SAMPLE):
+        raise ConfigurationError(
+            f"--sample needs a model called {SAMPLE!r} of the application {SAMPLE!r}; add "
+            f"[models.{SAMPLE}] to flyball.toml, or leave --sample out"
+        )
+
+
+def needs_sample(flyball: Flyball) -> bool:
+    """Whether the sample's model has no version yet."""
+    return not flyball.versions(SAMPLE)
+
+
+def prepare(flyball: Flyball) -> None:
+    """Make the tables once, before many processes want them; begin to count metrics anew.
+
+    Raises:
+        StorageUnavailable: the database cannot be used.
+    """
+    from flyball.telemetry import metrics
+
+    flyball.platform.records.find(Route, limit=1)
+    directory = flyball.platform.home / "run" / "metrics"
+    metrics.share(directory)
+    metrics.forget(directory)

@@ -1,0 +1,162 @@
+"""``flyball up``: control process, workers and, with ``--sample``, players; until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from flyball.cli.command import INTERRUPTED, Cli, command
+
+if TYPE_CHECKING:
+    from flyball.cli.household import Household
+    from flyball.executors.supervisor import Supervisor
+    from flyball.settings import Server
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    command(app, up, example="flyball up --sample\nflyball up --port 9000 --workers 4")
+
+
+def up(
+    cli: Cli,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Of the API; default 8000, 0 takes a free one."),
+    ] = None,
+    console_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Of the console; default 8080, 0 takes a free one."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Serving processes; default one a core.")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="A built-in world of games and players to try it on.")
+    ] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate/--no-simulate", help="With --sample: players use the live API."),
+    ] = True,
+) -> None:
+    """Control process, API and console, until Ctrl-C.
+
+    A process that crashes is started again. Ctrl-C or SIGTERM stops everything in order, requests
+    in flight answered first; a second one kills.
+    """
+    from flyball.cli import household
+    from flyball.cli.bound import free_port, listen
+    from flyball.serving.server import url_of
+    from flyball.telemetry import logs
+
+    logs.configure(level="info" if cli.debug else "warning")
+    settings = cli.flyball.settings.server
+    household.check(cli.flyball, sample=sample)
+    cli.out = _own_output(cli.out)
+    with ExitStack() as stack:
+        wanted = settings.port if port is None else port
+        sock = stack.enter_context(listen(settings.host, wanted, option="--port"))
+        console = settings.console_port if console_port is None else console_port
+        console = free_port(settings.host, console, option="--console-port")
+        house = household.Household(
+            home=cli.flyball.platform.home,
+            api=url_of(sock),
+            console=f"http://{_reached(settings)}:{console}",
+            console_port=console,
+            socket_fd=sock.fileno(),
+            workers=workers or settings.workers or _cores(),
+            sample=household.needs_sample(cli.flyball) if sample else False,
+            sampled=sample,
+            players=sample and simulate,
+        )
+        household.prepare(cli.flyball)
+        _introduce(cli, house, settings)
+        _keep(house, cli)
+    cli.say("stopped")
+
+
+def _own_output(out: TextIO) -> TextIO:
+    """Standard output for ourselves alone; what children print there goes to standard error."""
+    out.flush()
+    ours = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    return ours
+
+
+def _introduce(cli: Cli, house: Household, server: Server) -> None:
+    """The URLs, first of all."""
+    about = {
+        "home": str(house.home),
+        "api": house.api,
+        "docs": f"{house.api}/docs",
+        "console": house.console,
+        "workers": house.workers,
+    }
+    cli.answer(about, lambda: _lines(about))
+    cli.out.flush()
+    if server.host not in ("127.0.0.1", "::1", "localhost"):
+        typer.echo(
+            f"warning: {server.host} is reached from other machines, and nothing here asks who "
+            "they are; set server.host to 127.0.0.1 unless something before it does",
+            err=True,
+        )
+
+
+def _lines(about: dict[str, object]) -> list[str]:
+    return [
+        f"Flyball on {about['home']}",
+        f"  API      {about['api']}   (try it: {about['docs']})",
+        f"  Console  {about['console']}",
+        f"  Workers  {about['workers']}; Ctrl-C stops everything",
+    ]
+
+
+def _keep(house: Household, cli: Cli) -> None:
+    """Supervise until a signal asks to stop."""
+    from flyball.cli.narrator import Narrator
+    from flyball.executors.supervisor import Supervisor
+
+    stop = threading.Event()
+    supervisor = Supervisor(house.children(), grace_s=8.0)
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            _kill(supervisor)
+        os.write(2, b"\nstopping: requests in flight are answered first\n")
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
+    narrator = Narrator(house, stop, cli.say)
+    narrator.start()
+    try:
+        supervisor.run(stop)
+    finally:
+        stop.set()
+        narrator.join()
+
+
+def _kill(supervisor: Supervisor) -> None:
+    """End at once: every child's group, then this process."""
+    for pid in supervisor.pids().values():
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+    os._exit(INTERRUPTED)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _reached(server: Server) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104 - compared only
+    return f"[{host}]" if ":" in host else host

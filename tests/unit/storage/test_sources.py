@@ -1,0 +1,372 @@
+"""What a user may hand in, and what is said about the rest."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import zstandard
+
+from flyball.domain.schema import Column, ColumnType, Schema
+from flyball.errors import DataQualityError, EnvironmentFailed, NotFound
+from flyball.ports import Table
+from flyball.storage.sources import FileSources
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="user_id", type=ColumnType.STRING, aliases=("user",)),
+        Column(name="title", type=ColumnType.STRING, aliases=("game", "name")),
+        Column(name="value", type=ColumnType.NUMBER, required=False, nullable=True),
+        Column(
+            name="timestamp",
+            type=ColumnType.TIMESTAMP,
+            required=False,
+            nullable=True,
+            aliases=("date",),
+        ),
+    ),
+    headerless=("user_id", "title", "value", ""),
+)
+CSV = "user,game,value,date\n1,Portal,3.5,2020-01-02\n2,Doom,,\n"
+ROWS = [("1", "Portal", 3.5, datetime(2020, 1, 2, tzinfo=UTC)), ("2", "Doom", None, None)]
+
+Read = Callable[..., Table]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Reads these bytes, or this text, from a file with that name."""
+
+    def reading(content: bytes | str, name: str = "players.csv") -> Table:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return FileSources().read(str(path), SCHEMA)
+
+    return reading
+
+
+def parquet(**columns: Any) -> bytes:
+    """A Parquet file's bytes."""
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+class TestFormats:
+    """The content says what a file is, not its name."""
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_csv_with_each_delimiter(self, read: Read, delimiter: str) -> None:
+        """Found from the first line."""
+        assert read(CSV.replace(",", delimiter)).frame.rows() == ROWS
+
+    @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+    @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst", "a.csv", "a"])
+    def test_packed_whatever_its_name(
+        self, read: Read, pack: Callable[[bytes], bytes], name: str
+    ) -> None:
+        """gzip and zstd are known by their first bytes."""
+        assert read(pack(CSV.encode()), name).frame.rows() == ROWS
+
+    def test_several_zstd_frames_are_one_file(self, read: Read) -> None:
+        """As ``zstd`` and ``cat`` write them."""
+        head, tail = CSV.encode()[:30], CSV.encode()[30:]
+        assert read(zstandard.compress(head) + zstandard.compress(tail)).frame.rows() == ROWS
+
+    def test_jsonl(self, read: Read) -> None:
+        """One object a line; blank lines do not count; ids may be numbers."""
+        text = (
+            '{"user": 1, "game": "Portal", "value": 3.5, "date": "2020-01-02"}\n\n'
+            '{"game": "Doom", "user": 2.0}\n'
+        )
+        assert read(text).frame.rows() == ROWS
+
+    def test_parquet(self, read: Read) -> None:
+        """Its own types are taken over; whole numbers with gaps are ids all the same."""
+        content = parquet(
+            user=[1.0, 2.0],
+            game=["Portal", "Doom"],
+            value=[3.5, float("nan")],
+            date=[datetime(2020, 1, 2), None],
+        )
+        assert read(content).frame.rows() == ROWS
+
+    def test_every_format_gives_the_same_table(self, read: Read) -> None:
+        """Columns, types and order are the schema's."""
+        tables = [
+            read(CSV),
+            read('{"date":"2020-01-02","value":3.5,"game":"Portal","user":"1"}\n'),
+            read(parquet(date=["2020-01-02"], value=["3.5"], game=["Portal"], user=["1"])),
+        ]
+        assert {tuple(table.frame.schema.items()) for table in tables} == {
+            (
+                ("user_id", pl.String()),
+                ("title", pl.String()),
+                ("value", pl.Float64()),
+                ("timestamp", pl.Datetime("us", "UTC")),
+            )
+        }
+        assert {table.frame.row(0) for table in tables} == {ROWS[0]}
+
+    def test_a_byte_order_mark_and_windows_line_ends(self, read: Read) -> None:
+        """As spreadsheets write them."""
+        assert read(b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").encode()).frame.rows() == ROWS
+
+    def test_quoted_cells(self, read: Read) -> None:
+        """With delimiters, quotes and line ends in them."""
+        frame = read('user,game\n1,"a, ""b""\nc"\n').frame
+        assert frame.rows() == [("1", 'a, "b"\nc')]
+
+
+class TestHeaders:
+    """How columns are found."""
+
+    def test_optional_columns_may_be_absent(self, read: Read) -> None:
+        """Then the table does not have them."""
+        assert read("user,game\n1,Portal\n").frame.columns == ["user_id", "title"]
+
+    def test_names_are_compared_without_case_and_space(self, read: Read) -> None:
+        """And further columns are ignored."""
+        assert read("Extra, USER ,Game\nx,1,Portal\n").frame.rows() == [("1", "Portal")]
+
+    def test_the_canonical_name_wins_over_an_alias(self, read: Read) -> None:
+        """Then the alias that the schema lists first."""
+        assert read("name,game,user\nn,g,1\n").frame.rows() == [("1", "g")]
+        assert read("name,title,user\nn,t,1\n").frame.rows() == [("1", "t")]
+
+    def test_a_file_without_a_header_is_read_by_position(self, read: Read) -> None:
+        """If it has as many columns as the schema says such files have."""
+        assert read("1,Portal,3.5,0\n2,Doom,1,0\n").frame.rows() == [
+            ("1", "Portal", 3.5),
+            ("2", "Doom", 1.0),
+        ]
+
+    def test_a_wrong_header_is_not_taken_for_a_row(self, read: Read) -> None:
+        """Even where the number of columns fits a file without one."""
+        with pytest.raises(DataQualityError, match="lacks user_id"):
+            read("player,game,value,x\n1,Portal,3.5,0\n")
+
+    @pytest.mark.parametrize(
+        "content",
+        ["player,value\n1,2\n", '{"player": 1, "value": 2}\n', parquet(player=[1], value=[2])],
+    )
+    def test_missing_columns_are_named_with_what_there_is(
+        self, read: Read, content: bytes | str
+    ) -> None:
+        """And with every name they could have."""
+        with pytest.raises(DataQualityError) as caught:
+            read(content)
+        assert "'player', 'value'" in str(caught.value)
+        assert "user_id (or user); title (or game, name)" in str(caught.value)
+        assert "4 columns without a header" in str(caught.value)
+
+
+class TestCells:
+    """What single cells may hold."""
+
+    def test_text_loses_the_space_around_it(self, read: Read) -> None:
+        """And nothing but space is a missing value."""
+        assert read("user,game\n 1 , Portal 2 \n2,  \n").frame.rows() == [
+            ("1", "Portal 2"),
+            ("2", None),
+        ]
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("2020-01-02", datetime(2020, 1, 2, tzinfo=UTC)),
+            ("2020-01-02T03:04:05", datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)),
+            ("2020-01-02 03:04", datetime(2020, 1, 2, 3, 4, tzinfo=UTC)),
+            ("2020-01-02T03:04:05.25Z", datetime(2020, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)),
+            ("2020-01-02T03:04:05+02:00", datetime(2020, 1, 2, 1, 4, 5, tzinfo=UTC)),
+            ("1577934245", datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)),
+            ("1577934245.5", datetime(2020, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)),
+            ("-1", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ],
+    )
+    def test_times(self, read: Read, written: str, meant: datetime) -> None:
+        """ISO 8601 or seconds since 1970; without a zone it is UTC."""
+        assert read(f"user,game,date\n1,Portal,{written}\n").frame["timestamp"][0] == meant
+
+    @pytest.mark.parametrize(
+        ("column", "cell"),
+        [
+            ("value", "three"),
+            ("value", "inf"),
+            ("value", "nan"),
+            ("date", "yesterday"),
+            ("date", "2020-13-01"),
+            ("date", "1577934245000"),
+        ],
+    )
+    def test_a_cell_that_cannot_be_read_costs_its_row(
+        self, read: Read, column: str, cell: str
+    ) -> None:
+        """Counted by reason, with its line and the cell; the other rows stay."""
+        table = read(f'user,game,{column}\n1,"Por\ntal",\n2,Doom,{cell}\n3,Quake,\n')
+        assert table.frame["user_id"].to_list() == ["1", "3"]
+        ((reason, (count, examples)),) = table.unreadable.items()
+        assert reason.endswith({"value": ":value", "date": ":timestamp"}[column])
+        assert count == 1
+        assert examples[0].startswith("line 4: ")
+        assert repr(cell) in examples[0]
+
+    def test_at_most_three_examples_and_the_whole_count(self, read: Read) -> None:
+        """However many rows it is."""
+        table = read("user,game,value\n" + "1,Portal,x\n" * 50 + "1,Portal,1\n")
+        count, examples = table.unreadable["number:value"]
+        assert (count, len(examples), table.frame.height) == (50, 3, 1)
+
+    def test_a_row_with_two_bad_cells_is_counted_once(self, read: Read) -> None:
+        """So that the counts add up to the rows left out."""
+        table = read("user,game,value,date\n1,Portal,x,y\n1,Portal,1,\n")
+        assert sum(count for count, _ in table.unreadable.values()) == 1
+
+    def test_rows_of_the_wrong_width_are_named(self, read: Read) -> None:
+        """Too long or too short; blank lines do not count."""
+        table = read("user,game,value\n1,Portal,1\n\n2,Do,om,1\n3,Quake\n4,Myst,2\n")
+        assert table.frame["user_id"].to_list() == ["1", "4"]
+        assert table.unreadable["width"] == (
+            2,
+            ("line 4: 4 fields instead of 3", "line 5: 2 fields instead of 3"),
+        )
+
+    def test_lines_that_are_no_json_are_named(self, read: Read) -> None:
+        """And the others stay."""
+        table = read('{"user": 1, "game": "Portal"}\n{"user": 2, \n[1]\n')
+        assert table.frame.height == 1
+        assert table.unreadable["json"][0] == 2
+        assert table.unreadable["json"][1][0].startswith("line 2: ")
+
+    def test_a_list_in_a_number_column_costs_its_row(self, read: Read) -> None:
+        """In JSONL, where each row has types of its own."""
+        table = read('{"user":1,"game":"a","value":[1]}\n{"user":1,"game":"b","value":1}\n')
+        assert table.unreadable["number:value"][0] == 1
+
+
+PACKED = gzip.compress(CSV.encode() * 20)
+FRAMED = zstandard.compress(CSV.encode() * 20)
+STORED = parquet(user=[str(n) for n in range(500)], game=["Portal"] * 500)
+
+
+class TestFilesThatCannotBeUsed:
+    """Each gets an error that says what happened, to which file, and what to do."""
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            (b"", "empty"),
+            (b"\n \n", "blank lines"),
+            (gzip.compress(b""), "empty file in gzip"),
+            (b"user,game,value\n", "no rows"),
+            (b"user,game,value", "no rows"),
+            (parquet(user=[], game=[]), "no rows"),
+            (PACKED[:-12], "gzip data is cut short"),
+            (PACKED[:30] + b"x" * 20 + PACKED[50:], "gzip data is damaged"),
+            (FRAMED[:-6], "zstd data is cut short"),
+            (FRAMED[:6] + b"\xff" * 12 + FRAMED[18:], "zstd data is damaged"),
+            (STORED[:-20], "Parquet data is cut short"),
+            (STORED[:4] + b"x" * (len(STORED) - 8) + STORED[-4:], "Parquet data is damaged"),
+            (bytes(range(256)) * 4, "binary: byte 0"),
+            (b"\x89PNG\r\n\x1a\n" + bytes([200, 1, 2, 3]) * 99, "binary"),
+            (b"PK\x03\x04rest", "zip archive or a spreadsheet"),
+            (CSV.encode("utf-16"), "UTF-16"),
+            (CSV.encode("utf-16-le"), "UTF-16"),
+            ("user,game\n1,Pok\u00e9mon\n".encode("latin-1"), r"byte 15 \(0xe9, line 2\)"),
+            (b"user:game\n1:Portal\n", "no comma, semicolon, tab or bar"),
+            (b'user,game\n1,Portal\n2,"Doom\n3,Quake\n', "line 3: .*quotes do not match"),
+            (b'user,game\n1,"Por"tal\n', "quotes do not match"),
+            (b'[{"user": 1, "game": "Portal"}]', "one JSON array"),
+            (b"{nothing\n", "not JSONL: line 1"),
+            (parquet(user=[[1]], game=["Portal"]), "flatten"),
+        ],
+    )
+    def test_is_refused_with_the_reason(
+        self, read: Read, tmp_path: Path, content: bytes, says: str
+    ) -> None:
+        """And with the file's name."""
+        with pytest.raises(DataQualityError, match=says) as caught:
+            read(content)
+        assert str(tmp_path / "players.csv") in str(caught.value)
+        assert caught.value.exit_code == 1
+
+    def test_a_missing_file_names_its_neighbours(self, read: Read, tmp_path: Path) -> None:
+        """One letter wrong is the usual reason."""
+        read(CSV)
+        with pytest.raises(NotFound, match=r"players\.csv$|players\.csv;"):
+            FileSources().read(str(tmp_path / "player.csv"), SCHEMA)
+
+    def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
+        """It is the folder that is to be checked then."""
+        with pytest.raises(NotFound, match="nor its directory"):
+            FileSources().read(str(tmp_path / "nowhere" / "a.csv"), SCHEMA)
+
+    def test_a_directory_is_said(self, tmp_path: Path) -> None:
+        """Its files are what to name."""
+        with pytest.raises(DataQualityError, match="is a directory"):
+            FileSources().read(str(tmp_path), SCHEMA)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+    def test_a_file_without_permission(self, tmp_path: Path) -> None:
+        """The environment failed, not the data."""
+        path = tmp_path / "a.csv"
+        path.write_text(CSV)
+        path.chmod(0)
+        with pytest.raises(EnvironmentFailed, match="permission"):
+            FileSources().read(str(path), SCHEMA)
+
+    def test_a_path_through_a_file(self, tmp_path: Path) -> None:
+        """The environment's error is passed on in words."""
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(EnvironmentFailed, match="Not a directory"):
+            FileSources().read(str(tmp_path / "file" / "a.csv"), SCHEMA)
+
+
+class TestFingerprints:
+    """What tells whether a file is the same."""
+
+    def test_is_of_the_bytes_as_they_lie(self, tmp_path: Path) -> None:
+        """The name does not count; packing does."""
+        for name, content in {"a": b"x", "b": b"x", "c": gzip.compress(b"x")}.items():
+            (tmp_path / name).write_bytes(content)
+        a, b, c = (FileSources().fingerprint(str(tmp_path / name)) for name in "abc")
+        assert a == b != c
+        assert len(a) == 64
+
+    def test_of_a_missing_file_there_is_none(self, tmp_path: Path) -> None:
+        """It raises like reading."""
+        with pytest.raises(NotFound):
+            FileSources().fingerprint(str(tmp_path / "a"))
+
+
+class TestTheSteamFile:
+    """The published file, as it is."""
+
+    def test_is_read_whole(self) -> None:
+        """200,000 rows, none unreadable."""
+        root = Path(__file__).parents[3]
+        folder = Path(os.environ.get("FLYBALL_TEST_DATA", root.parent / "shared" / "data"))
+        path = folder / "steam-200k.csv"
+        if not path.exists():
+            pytest.skip(f"the Steam file is not there: {path}")
+        text = ColumnType.STRING
+        schema = Schema(
+            columns=(
+                Column(name="user_id", type=text),
+                Column(name="title", type=text),
+                Column(name="event", type=text),
+                Column(name="value", type=ColumnType.NUMBER),
+            ),
+            headerless=("user_id", "title", "event", "value", ""),
+        )
+        table = FileSources().read(str(path), schema)
+        assert table.frame.height == 200_000
+        assert table.unreadable == {}
+        assert table.frame["user_id"].n_unique() == 12_393
