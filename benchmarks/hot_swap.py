@@ -5,7 +5,7 @@ from a throw-away home; each swap loads a new version and switches to it. With `
 versions of that home are used: its route must hold two of them, and each swap switches to the
 other; the route is put back at the end. Exit code 1 on any failed request.
 
-    python benchmarks/hot_swap.py [--swaps 100] [--home DIR --model games --path /v1/...]
+    python -m benchmarks.hot_swap [--swaps 100] [--home DIR --model games --path /v1/...]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "integration"))
 
 from toy import COMMAND, MODEL, ToyHome
 
+from benchmarks.table import Line, judged
 from flyball import settings, wiring
 from flyball.domain.deployment import applied, loaded
 from flyball.domain.routing import Route, WorkerStatus
@@ -147,17 +148,15 @@ def swap_own(fleet: Fleet) -> float:
 def report(load: Load, waits: list[float]) -> int:
     """Print what was measured; the exit code."""
     percentiles = statistics.quantiles(load.seconds, n=100)
-    print(f"swaps                      {len(waits)}")
+    p50, p99 = percentiles[49] * 1e3, percentiles[98] * 1e3
     print(f"requests                   {len(load.seconds) + len(load.failures)}")
-    print(f"failed                     {len(load.failures)}")
     print(f"versions that answered     {len(load.versions)}")
-    print(
-        f"latency p50 / p99          {percentiles[49] * 1e3:.1f} / {percentiles[98] * 1e3:.1f} ms"
-    )
-    print(f"last worker acknowledges   {statistics.median(waits):.3f} s (median)")
+    print(f"latency p50 / p99          {p50:.1f} / {p99:.1f} ms")
     for failure in load.failures[:5]:
         print(f"  {failure}")
-    return 1 if load.failures else 0
+    failed = Line(what="failed requests", values=[len(load.failures)], limit=0, unit="")
+    waited = Line(what="last worker acknowledges a swap", values=waits, limit=1.0, unit="s")
+    return judged(f"{len(waits)} hot swaps under load", [failed, waited])
 
 
 def main() -> int:

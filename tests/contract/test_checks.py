@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "checks"))
-
-from toy_bench import Bench  # noqa: E402
-
-from flyball.checks.accuracy import Accuracy  # noqa: E402
-from flyball.checks.artifact import ArtifactIntegrity  # noqa: E402
-from flyball.checks.integration import ServesItsApi  # noqa: E402
-from flyball.checks.latency import ScoringLatency  # noqa: E402
-from flyball.ports import Check, CheckContext  # noqa: E402
-from flyball.settings import Gates  # noqa: E402
-from flyball.testing.checks import CheckContract  # noqa: E402
-from flyball.testing.fakes import FakeTarget  # noqa: E402
-from flyball.testing.toy import MODELS  # noqa: E402
+from flyball.checks.accuracy import Accuracy
+from flyball.checks.artifact import ArtifactIntegrity
+from flyball.checks.integration import ServesItsApi
+from flyball.checks.latency import ScoringLatency
+from flyball.ports import Check, CheckContext
+from flyball.settings import Gates
+from flyball.testing.bench import Bench
+from flyball.testing.checks import CheckContract
+from flyball.testing.fakes import FakeTarget
+from flyball.testing.toy import MODELS
 
 
 @pytest.fixture

@@ -141,6 +141,12 @@ class TestAWorker:
         assert refused.headers["retry-after"] == "1"
         assert accepted.json()["new"] == [True]
 
+    def test_ends_with_three_when_one_of_its_threads_dies(self, home):
+        with a_server(home) as (client, process):
+            client.post("/v1/kill-a-thread")
+            assert process.wait(20) == 3
+        assert home.statuses() == []
+
     def test_says_so_when_its_port_is_taken(self, home):
         with a_server(home) as (client, _):
             port = str(client.base_url.port)

@@ -101,6 +101,10 @@ class ToyApplication:
         async def boom() -> None:
             raise RuntimeError("secret inner detail")
 
+        @router.post("/v1/kill-a-thread")
+        async def kill_a_thread() -> None:
+            threading.Thread(target=lambda: {}["a mistake"], name="doomed").start()
+
         @router.get("/v1/full")
         async def full() -> None:
             raise StorageUnavailable("the database x cannot be used: database or disk is full")

@@ -84,10 +84,15 @@ def up(
 
 
 def _own_output(out: TextIO) -> TextIO:
-    """Standard output for ourselves alone; what children print there goes to standard error."""
+    """Standard output for ourselves alone: children inherit one that leads nowhere.
+
+    They log to standard error; what they print is for a parent that does not know their ports.
+    """
     out.flush()
     ours = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
     return ours
 
 

@@ -142,10 +142,10 @@ def _rollout(deployment: Deployment, now: datetime) -> Fact:
 
 def _validation(report: ValidationReport, now: datetime) -> Fact:
     passed = sum(result.verdict is Verdict.PASS for result in report.results)
-    failing = [result for result in report.results if result.verdict is not Verdict.PASS]
+    failing = [result.check for result in report.results if result.verdict is not Verdict.PASS]
     detail = f"{passed} of {many(len(report.results), 'check')} passed"
     if failing:
-        detail += f"; {failing[0].check}: {shortened(failing[0].summary)}"
+        detail += f"; not {', '.join(failing)}"
     return Fact(
         name="Validation",
         value=f"{report.decision} {label(report.version).number}",

@@ -144,11 +144,11 @@ def ledger_line(row: LedgerRow, model: str, now: datetime) -> LedgerLine:
         what = f"{entry.after or 'nothing'} serves"
         if entry.before:
             what += f" instead of {entry.before}"
+    elif entry.action == "transition" and entry.before:
+        what = f"{subject}: {entry.before} → {entry.after}"
     else:
-        moved = f": {entry.before} → {entry.after}" if entry.before else ""
-        if entry.after and not entry.before:
-            moved = f": {entry.after}"
-        what = f"{entry.action} {subject}{moved}"
+        change = " → ".join(part for part in (entry.before, entry.after) if part)
+        what = f"{entry.action} {subject}" + (f": {change}" if change else "")
     return LedgerLine(
         seq=row.seq,
         at=when(entry.at, now),
@@ -168,7 +168,7 @@ def worker_view(worker: WorkerStatus, now: datetime) -> WorkerView:
         name=worker.worker,
         url=worker.url,
         up=wording.lasting(now - worker.started_at) or "under a minute",
-        slots=f"{ready} of {many(len(phases), 'slot')} ready" if phases else "empty",
+        slots=f"{ready} of {len(phases)} ready" if phases else "empty",
         tone="bad" if failed else "good" if phases and ready == len(phases) else "watch",
         memory=wording.size(worker.rss_bytes),
     )

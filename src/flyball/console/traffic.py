@@ -14,7 +14,7 @@ from flyball.stats.latency import quantile
 POINTS = 60
 """Stretches that the time asked for is cut into."""
 
-LATE_S = 10.0
+LATE_S = 30.0
 """Windows are stored within this, unless the database was away."""
 
 ALL_AGAIN_S = 60.0

@@ -18,7 +18,7 @@ from flyball.verbs import Flyball
 FRESH_S = 0.9
 """A view this young is good for another page."""
 
-LEDGER_ROWS = 12
+LEDGER_ROWS = 8
 MINUTES = 15
 
 

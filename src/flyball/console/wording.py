@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 _VERSION = re.compile(r"\b(\d+\.\d+\.\d+)-[0-9a-f]{8}-[0-9a-f]{8}\b")
+_HASH = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,56}\b")
 _STEPS = ((86400.0, "day", "days"), (3600.0, "h", "h"), (60.0, "min", "min"))
 
 
@@ -35,8 +36,8 @@ def label(name: str) -> Label:
 
 
 def shortened(text: str) -> str:
-    """``text`` with version names cut to their numbers, which are unique within a model."""
-    return _VERSION.sub(r"\1", text)
+    """``text`` with version names cut to their numbers (unique within a model), hashes to 8."""
+    return _HASH.sub(r"\1", _VERSION.sub(r"\1", text))
 
 
 def when(at: datetime, now: datetime) -> When:
@@ -72,12 +73,10 @@ def many(count: int, one: str, more: str = "") -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Two digits that matter: ``0.84 ms``, ``12 ms``; a dash for None."""
+    """Two digits that matter: ``0.84``, ``8.4``, ``84``; a dash for None."""
     if value is None:
         return "–"
-    return (
-        f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
-    )
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def percent(part: int, whole: int) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from flyball import __version__
 from flyball.ports import Application
 from flyball.serving import problems
+from flyball.serving.limits import BodyLimit
 from flyball.serving.worker import Served
 
 DESCRIPTION = """Live models kept healthy by Flyball.
@@ -33,6 +34,7 @@ def create_app(worker: Served, applications: Mapping[str, Application]) -> FastA
         responses=problems.RESPONSES,
     )
     problems.install(app)
+    app.add_middleware(BodyLimit)
     _add_probes(app, worker)
     mounted: set[str] = set()
     for model, application in applications.items():

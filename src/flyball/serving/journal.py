@@ -98,8 +98,7 @@ class Journal:
         try:
             new = self._events.append([event for events, _ in jobs for event in events])
         except EnvironmentFailed as error:
-            for _, future in jobs:
-                _settle(future, error)
+            _refuse(jobs, error)
         except FlyballError as error:
             # One request's events cannot be stored; the others must not suffer for it.
             if len(jobs) == 1:
@@ -107,6 +106,8 @@ class Journal:
             else:
                 for events, future in jobs:
                     self._store_alone(events, future)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the senders must hear of it
+            _refuse(jobs, _unforeseen(error))
         else:
             start = 0
             for events, future in jobs:
@@ -118,6 +119,19 @@ class Journal:
             _settle(future, self._events.append(events))
         except FlyballError as error:
             _settle(future, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            _settle(future, _unforeseen(error))
+
+
+def _refuse(jobs: Sequence[_Job], error: FlyballError) -> None:
+    for _, future in jobs:
+        _settle(future, error)
+
+
+def _unforeseen(error: Exception) -> StorageUnavailable:
+    refusal = StorageUnavailable(f"the events could not be stored: {type(error).__name__}: {error}")
+    refusal.__cause__ = error
+    return refusal
 
 
 def _settle(future: Future[list[bool]], outcome: list[bool] | FlyballError) -> None:

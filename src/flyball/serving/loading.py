@@ -17,9 +17,9 @@ def load(
         EnvironmentFailed: storage is away; the same call may succeed later.
         FlyballError: the version cannot serve (unknown, damaged, wrong answers); says why.
     """
-    found = records.get(ModelVersion, f"{model}/{version}")
-    directory = blobs.get(found.artifact, verify=True)
     try:
+        found = records.get(ModelVersion, f"{model}/{version}")
+        directory = blobs.get(found.artifact, verify=True)
         servable = application.open(directory)
         answered = servable.smoke()
     except FlyballError:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flyball.errors import FlyballError, InvalidRequest
+from flyball.errors import FlyballError, InvalidRequest, NotFound
 
 MEDIA_TYPE = "application/problem+json"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -117,7 +117,7 @@ def _kind(error: FlyballError) -> str:
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FlyballError)
     status, instance = status_of(error), new_instance()
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotFound):
         _log().warning("a request failed", instance=instance, status=status, reason=str(error))
     headers = {"retry-after": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from flyball import settings, wiring
-from flyball.errors import ConfigurationError
+from flyball.errors import ConfigurationError, EnvironmentFailed
 from flyball.ports import Application
 from flyball.serving.app import create_app
 from flyball.serving.loading import load
@@ -44,6 +45,7 @@ def serve(
         FlyballError: it cannot begin; says why.
     """
     stop = Stop()
+    threading.excepthook = stop.thread_failed
     threadpool_limits(1)
     platform = wiring.build(settings.load(home))
     host = platform.settings.server.host
@@ -52,7 +54,7 @@ def serve(
             _serve_candidate(only, platform, application, sock, stop)
         else:
             _serve_routes(platform, application, sock, stop, shared=fd is not None)
-    return 0
+    return EnvironmentFailed.exit_code if stop.failed else 0
 
 
 def _serve_candidate(

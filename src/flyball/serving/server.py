@@ -10,9 +10,11 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -31,12 +33,14 @@ class Stop:
     """Set by SIGTERM and SIGINT from the moment it is made; a second signal hurries.
 
     Attributes:
+        failed: whether it was not a signal but a thread of ours that died.
         asked: whether a signal has come. A plain flag and a pipe, because a signal handler must
             not take the lock of a ``threading.Event`` that its own thread may hold.
     """
 
     def __init__(self) -> None:
         self.asked = False
+        self.failed = False
         self._server: Server | None = None
         self._read_end, self._write_end = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,6 +56,16 @@ class Stop:
         """Wait so long for a signal; whether one has come."""
         select.select([self._read_end], [], [], seconds)
         return self.asked
+
+    def thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """For ``threading.excepthook``: a worker with a dead thread ends, and is started anew."""
+        structlog.get_logger("flyball.worker").error(
+            "a thread failed unexpectedly; this process drains and ends",
+            thread=failure.thread.name if failure.thread is not None else "",
+            exc_info=failure.exc_value,
+        )
+        self.failed = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._server is not None:

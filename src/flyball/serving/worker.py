@@ -155,7 +155,7 @@ class Worker:
         if not self._follower.routed and not reasons:
             reasons.append("the routes are being read")
         elif not routed:
-            reasons.append("nothing is deployed yet; run: flyball run MODEL SOURCE")
+            reasons.append("nothing is live yet; to deploy: flyball run MODEL SOURCE")
         if not self._overlay.caught_up:
             reasons.append("the stored events are being read")
         return reasons

@@ -18,6 +18,7 @@ from flyball.domain.lifecycle import ModelVersion, summary
 from flyball.domain.training import Run, Trial
 from flyball.domain.validation import Decision, ValidationReport
 from flyball.errors import StorageUnavailable
+from flyball.steps.manifest import Manifest
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
@@ -40,12 +41,14 @@ def write_report(
     version: ModelVersion,
     run: Run,
     data: DatasetVersion,
+    manifest: Manifest | None = None,
 ) -> None:
     """Write both files into ``directory``.
 
     Args:
         report: its ``artifact`` is not known yet, and not shown.
         version, run, data: the candidate, the run that made it, and what it learnt from.
+        manifest: the candidate's, where it can be read.
 
     Raises:
         StorageUnavailable: the disk refused it.
@@ -56,12 +59,13 @@ def write_report(
         "split": plain(run.split),
         "seed": run.seed,
         "trials": plain(trials_of(run)),
+        "manifest": plain(manifest),
     }
     del content["artifact"]
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         (directory / JSON_NAME).write_text(text + "\n", encoding="utf-8")
-        page = html(report, version=version, run=run, data=data)
+        page = html(report, version=version, run=run, data=data, manifest=manifest)
         (directory / HTML_NAME).write_text(page, encoding="utf-8")
     except OSError as error:
         raise StorageUnavailable(
@@ -70,7 +74,14 @@ def write_report(
         ) from error
 
 
-def html(report: ValidationReport, *, version: ModelVersion, run: Run, data: DatasetVersion) -> str:
+def html(
+    report: ValidationReport,
+    *,
+    version: ModelVersion,
+    run: Run,
+    data: DatasetVersion,
+    manifest: Manifest | None = None,
+) -> str:
     """The page. Every text in it is escaped."""
     from jinja2 import Environment, StrictUndefined
 
@@ -86,6 +97,7 @@ def html(report: ValidationReport, *, version: ModelVersion, run: Run, data: Dat
         version=version,
         run=run,
         data=data,
+        manifest=manifest,
         headline=headline,
         meaning=meaning,
         checks=[_section(result.check, result.details, result) for result in report.results],
@@ -106,7 +118,7 @@ def shown(value: Any) -> str:
         case float():
             return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
         case int():
-            return f"{value:,}"
+            return f"{value:,}" if abs(value) < 1e9 else str(value)  # beyond: a seed, not a count
         case Mapping():
             return ", ".join(f"{key} {shown(item)}" for key, item in value.items()) or "none"
         case list() | tuple():

@@ -26,7 +26,13 @@ from flyball.domain.validation import (
     decide,
     recommendations,
 )
-from flyball.errors import FlyballError, NotFound, StorageUnavailable, ValidationError
+from flyball.errors import (
+    ArtifactCorrupt,
+    FlyballError,
+    NotFound,
+    StorageUnavailable,
+    ValidationError,
+)
 from flyball.ports import (
     Application,
     Blobs,
@@ -42,7 +48,7 @@ from flyball.ports import (
 )
 from flyball.settings import ModelSettings
 from flyball.steps.fit import read_frames
-from flyball.steps.manifest import code_fingerprint
+from flyball.steps.manifest import Manifest, code_fingerprint, read_manifest
 from flyball.steps.register import moved
 from flyball.steps.report import write_report
 
@@ -211,7 +217,14 @@ def _stored(report: ValidationReport, case: _Case, blobs: Blobs, scratch: Path) 
     directory = scratch / f"report-{report.model}-{report.report_id}"
     try:
         directory.mkdir(parents=True, exist_ok=True)  # there already after a crash
-        write_report(directory, report, version=case.candidate, run=case.run, data=case.data)
+        write_report(
+            directory,
+            report,
+            version=case.candidate,
+            run=case.run,
+            data=case.data,
+            manifest=_manifest(blobs, case.candidate),
+        )
         stored = blobs.put(directory)
         shutil.rmtree(directory)
     except OSError as error:
@@ -220,6 +233,13 @@ def _stored(report: ValidationReport, case: _Case, blobs: Blobs, scratch: Path) 
             "free some space or change its permissions"
         ) from error
     return stored
+
+
+def _manifest(blobs: Blobs, candidate: ModelVersion) -> Manifest | None:
+    """The candidate's manifest; None where it is damaged, which is for a check to say."""
+    with suppress(ArtifactCorrupt, NotFound):
+        return read_manifest(blobs.get(candidate.artifact, verify=False))
+    return None
 
 
 def _move(

@@ -79,7 +79,7 @@ class DvcDatasets:
             made: list[Path] = []
             try:
                 self._keep(md5, content, made)
-                version = self._publish(model, after, made)
+                version = self._publish(model, after, name, made)
             except OSError:
                 for path in made:
                     path.unlink(missing_ok=True)
@@ -121,10 +121,11 @@ class DvcDatasets:
                 copy_whole(content, place, mode=READ_ONLY)
                 made.append(place)
 
-    def _publish(self, model: str, files: Mapping[str, str], made: list[Path]) -> str:
+    def _publish(self, model: str, files: Mapping[str, str], added: str, made: list[Path]) -> str:
         """Lay down a version: its listing, the remote's copy, the workspace, the ``.dvc`` file.
 
-        Earlier files are not read again: whoever uses one calls ``path``, which verifies it.
+        Only the file ``added`` is read again: whoever uses an earlier one calls ``path``, which
+        verifies it.
         """
         folder = self._home / "data" / model
         size = 0
@@ -133,7 +134,7 @@ class DvcDatasets:
             if not cached.exists():
                 self.path(md5)
             for place, mode in ((remote, READ_ONLY), (folder / name, None)):
-                if not _same_size(place, cached):
+                if not (_sound(place, md5) if name == added else _same_size(place, cached)):
                     copy_whole(cached, place, mode=mode)
                     made.append(place)
             size += cached.stat().st_size

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from flyball.domain.canonical import digest
@@ -15,7 +14,7 @@ from flyball.domain.nearest import not_found
 from flyball.errors import StaleWrite
 from flyball.ports import Change, R, Record
 from flyball.storage import ledger
-from flyball.storage.database import reading, writing
+from flyball.storage.database import insert_new, reading, writing
 from flyball.storage.encoding import decoded, encoded, settled
 from flyball.storage.tables import RECORDS
 
@@ -99,8 +98,7 @@ def _write(connection: Connection, value: Record, replacing: Record | None) -> b
         if connection.execute(sa.update(table).where(guard).values(content)).rowcount == 1:
             return True
         raise _stale(connection, value)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table).values(id=value.id, **content).on_conflict_do_nothing()
+    insert = insert_new(connection, table).values(id=value.id, **content)
     if connection.scalar(insert.returning(table.c.id)) is not None:
         return True
     stored = connection.scalar(sa.select(table.c.digest).where(table.c.id == value.id))

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from flyball.domain.traffic import Event, Window
-from flyball.storage.database import reading, writing
+from flyball.storage.database import insert_new, reading, writing
 from flyball.storage.encoding import decoded, encoded
 from flyball.storage.tables import EVENTS, WINDOWS
 
@@ -48,7 +47,7 @@ class SqlEvents:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
             for start in range(0, len(rows), _CHUNK):
-                statement = _insert(connection, EVENTS).returning(EVENTS.c.event_id)
+                statement = insert_new(connection, EVENTS).returning(EVENTS.c.event_id)
                 new.update(connection.scalars(statement, rows[start : start + _CHUNK]))
         return [e.event_id in new and first[e.event_id] == i for i, e in enumerate(events)]
 
@@ -77,7 +76,9 @@ class SqlEvents:
         """See ``Events.add_windows``."""
         if windows:
             with writing(self._engine) as connection:
-                connection.execute(_insert(connection, WINDOWS), [_window_row(w) for w in windows])
+                connection.execute(
+                    insert_new(connection, WINDOWS), [_window_row(w) for w in windows]
+                )
 
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """See ``Events.windows``."""
@@ -88,12 +89,6 @@ class SqlEvents:
         with reading(self._engine) as connection:
             bodies = connection.scalars(query.order_by(table.start_us, table.worker)).all()
         return [decoded(Window, body, what=f"window of {model}") for body in bodies]
-
-
-def _insert(connection: Connection, table: sa.Table) -> Any:
-    """An insert that leaves rows alone that are there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
 
 
 def _event_row(event: Event) -> dict[str, Any]:

@@ -15,7 +15,8 @@ def configure(*, json: bool = False, level: str = "info", stream: TextIO | None 
 
     Args:
         json: one JSON object a line; else ``time level event key=value ...``.
-        level: the least severe level that is written, for example ``"warning"``.
+        level: the least severe level that is written, for example ``"warning"``; of libraries
+            warnings and worse are written in any case, and nothing less.
         stream: where to; standard error by default.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -38,7 +39,8 @@ def configure(*, json: bool = False, level: str = "info", stream: TextIO | None 
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(number)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("flyball").setLevel(number)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -144,10 +144,10 @@ class ToyApplication:
             Column(name="y", type=ColumnType.NUMBER),
         )
     )
-    key = ("x", "y")
+    key: tuple[str, ...] = ("x", "y")
     objective = OBJECTIVE
-    families = ("mean", "curve")
-    checks = ("artifact", "accuracy", "latency", "integration")
+    families: tuple[str, ...] = ("mean", "curve")
+    checks: tuple[str, ...] = ("artifact", "accuracy", "latency", "integration")
 
     def prepare(self, frame: pl.DataFrame, *, seed: int) -> Prepared:
         """A fifth held out; the search on a quarter of the rest, then on the whole of it."""

@@ -99,6 +99,14 @@ def test_nothing_is_acknowledged_when_storing_fails(journal, store):
     assert asyncio.run(journal.append([an_event("a")])) == [True]
 
 
+def test_a_failure_that_nobody_foresaw_is_told_and_does_not_end_the_journal(journal, store):
+    store.failure = KeyError("a mistake in the storage")
+    with pytest.raises(StorageUnavailable, match="KeyError"):
+        asyncio.run(journal.append([an_event("a")]))
+    store.failure = None
+    assert asyncio.run(journal.append([an_event("a")])) == [True]
+
+
 def test_one_request_that_cannot_be_stored_does_not_spoil_the_others(journal, store):
     good, bad, fine = asyncio.run(
         behind_a_slow_flush(

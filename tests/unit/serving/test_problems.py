@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+from collections.abc import Callable
 
+import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from flyball import errors
 from flyball.errors import (
@@ -49,7 +51,7 @@ def test_a_full_disk_is_507_by_its_cause(number, status):
 
 
 @pytest.fixture
-def client() -> TestClient:
+def get() -> Callable[[str], httpx.Response]:
     app = FastAPI()
     install(app)
 
@@ -61,28 +63,33 @@ def client() -> TestClient:
     def broken() -> None:
         raise KeyError("inner")
 
-    return TestClient(app, raise_server_exceptions=False)
+    async def asked(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(path)
+
+    return lambda path: asyncio.run(asked(path))
 
 
-def test_every_error_of_ours_is_a_problem_with_its_own_type(client):
+def test_every_error_of_ours_is_a_problem_with_its_own_type(get):
     kinds = set()
     for name, kind in vars(errors).items():
         if isinstance(kind, type) and issubclass(kind, FlyballError):
-            body = client.get(f"/raise/{name}").json()
+            body = get(f"/raise/{name}").json()
             assert (body["detail"], body["title"]) == ("what happened", kind.title)
             kinds.add(body["type"])
     assert len(kinds) >= 15, "each error has a type of its own"
     assert "urn:flyball:problem:artifact-corrupt" in kinds
 
 
-def test_each_occurrence_has_its_own_instance(client):
-    first, second = (client.get("/raise/NotFound").json()["instance"] for _ in range(2))
+def test_each_occurrence_has_its_own_instance(get):
+    first, second = (get("/raise/NotFound").json()["instance"] for _ in range(2))
     assert first.startswith("urn:uuid:")
     assert first != second
 
 
-def test_an_unexpected_error_tells_nothing_but_its_id(client):
-    answer = client.get("/broken")
+def test_an_unexpected_error_tells_nothing_but_its_id(get):
+    answer = get("/broken")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "inner" not in answer.text

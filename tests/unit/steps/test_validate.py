@@ -18,6 +18,7 @@ from flyball.domain.validation import CheckResult, Decision, ValidationReport, V
 from flyball.errors import EnvironmentFailed, ValidationError
 from flyball.ports import Change, CheckContext
 from flyball.settings import Gates
+from flyball.steps.manifest import read_manifest
 from flyball.steps.report import html, interval_chart, shown
 from flyball.steps.train import Trained
 from flyball.steps.validate import validate
@@ -246,6 +247,20 @@ class TestTheReportsFiles:
         assert content["results"][0]["check"] == "says"
         assert len(content["trials"]) == 2
         assert content["candidate"]["version"] == trained.version.name
+
+    def test_the_page_names_the_data_the_code_and_the_artifact(self, world, trained):
+        report = judge(world, trained.version, Says())
+        page = Page((world.blobs.get(report.artifact) / "report.html").read_text())
+        manifest = read_manifest(world.blobs.get(trained.version.artifact))
+        assert {world.data.version, manifest.code, trained.version.artifact} <= set(page.texts)
+
+    def test_are_made_of_a_damaged_candidate_too(self, world, trained):
+        manifest = world.blobs.get(trained.version.artifact) / "manifest.json"
+        manifest.chmod(0o644)
+        manifest.write_text("{")
+        report = judge(world, trained.version, Says(Verdict.FAIL))
+        content = json.loads((world.blobs.get(report.artifact) / "report.json").read_text())
+        assert content["manifest"] is None
 
     def test_the_page_stands_alone(self):
         page = Page(html(a_report(), version=a_version(), run=a_run(), data=a_dataset()))

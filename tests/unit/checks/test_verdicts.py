@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_bench import Bench
 
 from flyball.checks.accuracy import Accuracy
 from flyball.checks.artifact import ArtifactIntegrity
@@ -20,6 +19,7 @@ from flyball.checks.latency import ScoringLatency, measure, peak_rss_bytes
 from flyball.domain.validation import Verdict
 from flyball.errors import ConfigurationError, DeploymentError
 from flyball.settings import Gates
+from flyball.testing.bench import Bench
 from flyball.testing.toy import MODELS, Curve, CurveConfig, ToyApplication
 
 

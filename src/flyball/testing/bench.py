@@ -1,13 +1,13 @@
-"""A check's context on the toy: two packaged models of one dataset, one good and one not."""
+"""A check's context on the toy: packaged models of one dataset, good ones and a poor one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from flyball.checks.latency import measure
+from flyball.checks.latency import CHILD, measure
 from flyball.domain.lifecycle import ModelVersion
 from flyball.ports import CheckContext, Model
 from flyball.settings import Gates
@@ -18,6 +18,8 @@ from flyball.testing.fakes import FakeTarget
 from flyball.testing.toy import OBJECTIVE, Curve, CurveConfig, Mean, MeanConfig, ToyApplication
 from flyball.testing.toy import a_frame as rows
 
+Spoil: TypeAlias = Callable[[Path], None]
+
 
 @dataclass
 class Measures:
@@ -25,8 +27,9 @@ class Measures:
 
     application: ToyApplication
 
-    def call(self, function: str, request: Mapping[str, Any], *, timeout_s: float) -> Any:
-        assert function == "flyball.wiring:measure_scoring"
+    def call(self, function: str, request: Mapping[str, Any], *, timeout_s: float) -> Any:  # noqa: ARG002
+        """The measurements. Takes no other function, and keeps no time limit."""
+        assert function == CHILD, f"{function} is not the latency check's"
         return measure(self.application, Path(request["directory"]), requests=50)
 
 
@@ -41,7 +44,7 @@ class Bench:
         self.frame = rows(400)
         self.prepared = self.application.prepare(self.frame, seed=7)
 
-    def version(self, number: str, model: Model, spoil: Any = lambda directory: None) -> Any:
+    def version(self, number: str, model: Model, spoil: Spoil | None = None) -> ModelVersion:
         """A stored version; ``spoil`` changes its files before they are stored."""
         directory = self.root / number
         directory.mkdir()
@@ -62,7 +65,8 @@ class Bench:
                 environment="",
             ),
         )
-        spoil(directory)
+        if spoil is not None:
+            spoil(directory)
         return a_version(number, model="toy", artifact=self.blobs.put(directory))
 
     def good(self, number: str = "1.0.0", **more: Any) -> ModelVersion:
@@ -75,6 +79,7 @@ class Bench:
         return self.version(number, Mean.fit(self.prepared.final.train, MeanConfig()))
 
     def context(self, candidate: ModelVersion, **fields: Any) -> CheckContext:
+        """Everything a check may use, with any field overridden."""
         context = CheckContext(
             application=self.application,
             candidate=candidate,

@@ -1,0 +1,112 @@
+"""The edge: where applications are mounted, and how much a request may carry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Request
+
+from flyball.ports import Host
+from flyball.serving.app import create_app
+from flyball.serving.host import ModelHost
+from flyball.serving.limits import BodyLimit
+from flyball.serving.problems import install
+from flyball.serving.slots import Slots
+from flyball.telemetry.metrics import Metrics
+
+
+class Application:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def routes(self, host: Host) -> APIRouter:
+        router = APIRouter()
+
+        @router.get(f"/v1/{self.name}")
+        async def which() -> str:
+            return host.model
+
+        return router
+
+
+class Served:
+    """A worker of which only the edge is looked at."""
+
+    def __init__(self, *models: str) -> None:
+        self.metrics = Metrics()
+        self.hosts = {model: ModelHost(Slots(model), self.metrics) for model in models}
+        self.reasons: list[str] = []
+
+    def unready(self) -> list[str]:
+        return self.reasons
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "ok"}
+
+
+def ask(app: FastAPI, method: str, path: str, **fields: Any) -> httpx.Response:
+    async def sent() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, **fields)
+
+    return asyncio.run(sent())
+
+
+def test_the_first_model_of_an_application_is_at_the_root_and_others_under_their_name():
+    shop, table = Application("shop"), Application("table")
+    applications = {"games": shop, "films": shop, "adult": table}
+    app = create_app(Served(*applications), applications)
+    assert ask(app, "GET", "/v1/shop").json() == "games"
+    assert ask(app, "GET", "/models/films/v1/shop").json() == "films"
+    assert ask(app, "GET", "/v1/table").json() == "adult"
+    assert ask(app, "GET", "/models/games/v1/shop").status_code == 404
+
+
+def test_readiness_says_what_is_missing():
+    worker = Served()
+    app = create_app(worker, {})
+    assert ask(app, "GET", "/health/ready").status_code == 200
+    worker.reasons = ["games: its version is being loaded"]
+    answer = ask(app, "GET", "/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "games: its version is being loaded"
+    assert ask(app, "GET", "/health/live").status_code == 200
+
+
+@pytest.fixture
+def limited() -> FastAPI:
+    app = FastAPI()
+    install(app)
+    app.add_middleware(BodyLimit, most=100)
+
+    @app.post("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
+
+    return app
+
+
+async def in_pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 10):
+        yield b"x" * 10
+
+
+class TestALargeBody:
+    """It is refused before it fills the memory."""
+
+    def test_is_accepted_up_to_the_limit(self, limited):
+        assert ask(limited, "POST", "/size", content=b"x" * 100).json() == 100
+        assert ask(limited, "POST", "/size", content=in_pieces(100)).json() == 100
+
+    @pytest.mark.parametrize("chunked", [False, True])
+    def test_is_a_413_problem_above_it(self, limited, chunked):
+        content = in_pieces(110) if chunked else b"x" * 101
+        answer = ask(limited, "POST", "/size", content=content)
+        assert answer.status_code == answer.json()["status"] == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "100 bytes" in answer.json()["detail"]
