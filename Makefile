@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 REQUIREMENTS := pyproject.toml constraints.txt
 HOME_DIR ?= .flyball
 
+# compiled once at install and first use: an environment that forbids it makes every start slow
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test lint bench cover clean help
 
 help: ## what there is to make

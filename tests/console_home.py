@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from flyball.domain.deployment import Phase
+from flyball.domain.deployment import Deployment, Phase
+from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import State
-from flyball.domain.routing import Slot, SlotPhase, SlotStatus, WorkerStatus
+from flyball.domain.routing import Slot
 from flyball.domain.traffic import Window
+from flyball.domain.validation import ValidationReport
 from flyball.ports import Change
 from flyball.settings import ModelSettings, Settings
 from flyball.testing import builders as make
@@ -19,27 +24,47 @@ NEW = make.a_version("1.1.0", state=State.MONITORING, metrics={"ndcg@10": 0.53})
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def flyball(home: Path) -> Flyball:
-    """The verbs on a home, whose settings are the defaults but for a second model."""
-    models = {"games": ModelSettings(), "other": ModelSettings()}
-    return Flyball(config=Settings(home=home, models=models), actor="operator:ada")
+def flyball(home: Path, models: Sequence[str] = ("games", "other")) -> Flyball:
+    """The verbs on a home with these models."""
+    settings = Settings(home=home, models={model: ModelSettings() for model in models})
+    return Flyball(config=settings, actor="operator:ada")
 
 
-def furnish(home: Path) -> Flyball:
-    """Write the history of ``games``; ``other`` stays empty."""
-    installed = flyball(home)
-    page = home.parent / "report"
-    page.mkdir(parents=True)
-    (page / "report.html").write_text("<!doctype html><title>Report</title><h1>Promoted</h1>")
-    (page / "report.json").write_text("{}")
-    report = make.a_report(
-        version=NEW.name, champion=OLD.name, artifact=installed.platform.blobs.put(page)
-    )
+def furnish(installed: Flyball, model: str = "games") -> None:
+    """Write the history of one model."""
     route = make.a_route(
-        generation=3, slots={Slot.BLUE: OLD.name, Slot.GREEN: NEW.name}, live=Slot.GREEN
+        model=model,
+        generation=3,
+        slots={Slot.BLUE: OLD.name, Slot.GREEN: NEW.name},
+        live=Slot.GREEN,
+        salt=f"{model}/2",
     )
-    done = make.a_deployment(phase=Phase.DONE, started_at=NOW - timedelta(days=2))
+    values = [
+        make.a_batch(model=model),
+        make.a_dataset(model=model),
+        make.a_run(model=model),
+        replace(OLD, model=model),
+        replace(NEW, model=model),
+        _report(installed, model),
+        *_deployments(model),
+        route,
+    ]
+    installed.platform.records.commit([Change(value=value) for value in values], _entries(model))
+
+
+def _report(installed: Flyball, model: str) -> ValidationReport:
+    with TemporaryDirectory() as directory:
+        page = Path(directory)
+        (page / "report.html").write_text("<!doctype html><title>Report</title><h1>Promoted</h1>")
+        (page / "report.json").write_text("{}")
+        stored = installed.platform.blobs.put(page)
+    return make.a_report(model=model, version=NEW.name, champion=OLD.name, artifact=stored)
+
+
+def _deployments(model: str) -> list[Deployment]:
+    done = make.a_deployment(model=model, phase=Phase.DONE, started_at=NOW - timedelta(days=2))
     baking = make.a_deployment(
+        model=model,
         version=NEW.name,
         ordinal=2,
         replaces=OLD.name,
@@ -48,40 +73,35 @@ def furnish(home: Path) -> Flyball:
         moved_at=NOW - timedelta(hours=6),
         bake_until=NOW + timedelta(hours=18),
     )
-    values = [make.a_batch(), make.a_dataset(), make.a_run(), OLD, NEW, report]
-    entries = [
-        make.an_entry(at=NOW - timedelta(days=2)),
-        make.an_entry(action="route", subject=done.id, before="", after=OLD.name, reason="tested"),
-        make.an_entry(
-            at=NOW - timedelta(hours=6),
-            action="route",
-            subject=baking.id,
-            before=OLD.name,
-            after=NEW.name,
-            reason="loaded by 1 worker(s)",
+    return [done, baking]
+
+
+def _entries(model: str) -> list[Entry]:
+    tested = make.an_entry(model=model, subject=f"{model}/{OLD.name}", at=NOW - timedelta(days=2))
+    routes = ((1, "", OLD.name, "tested"), (2, OLD.name, NEW.name, "loaded by 1 worker(s)"))
+    return [
+        tested,
+        *(
+            make.an_entry(
+                at=NOW - timedelta(hours=8 - 2 * ordinal),
+                action="route",
+                model=model,
+                subject=f"{model}/{ordinal}",
+                before=before,
+                after=after,
+                reason=reason,
+            )
+            for ordinal, before, after, reason in routes
         ),
     ]
-    changes = [Change(value=value) for value in (*values, done, baking, route)]
-    installed.platform.records.commit(changes, entries)
-    return installed
 
 
-def worker(installed: Flyball, *, applied: int = 3) -> WorkerStatus:
-    """A worker that is alive and holds both versions; its record."""
-    slots = {
-        "games/blue": SlotStatus(version=OLD.name, phase=SlotPhase.READY),
-        "games/green": SlotStatus(version=NEW.name, phase=SlotPhase.READY),
-    }
-    now = datetime.now(UTC)
-    found = make.a_worker(slots=slots, started_at=now, seen_at=now, applied={"games": applied})
-    installed.platform.records.commit([Change(value=found)])
-    return found
-
-
-def windows(*, version: str = NEW.name, seconds: int = 30, errors: int = 0) -> list[Window]:
+def windows(
+    model: str = "games", *, version: str = NEW.name, seconds: int = 30, errors: int = 0
+) -> list[Window]:
     """Ten requests a second in the last seconds before now."""
     now = datetime.now(UTC).replace(microsecond=0)
     return [
-        make.a_window(10, errors, version=version, start=now - timedelta(seconds=back))
+        make.a_window(10, errors, model=model, version=version, start=now - timedelta(seconds=back))
         for back in range(1, seconds + 1)
     ]

@@ -31,11 +31,15 @@ Progress = Callable[[Update], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """One source, ingested. ``new`` is False where the same rows were there already."""
+    """One source, ingested.
+
+    ``new`` is False where the same rows were there already; ``note`` says so in a sentence.
+    """
 
     batch: DataBatch
     dataset: DatasetVersion
     new: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -260,6 +260,10 @@ class Events(Protocol):
         """Store one-second windows. The same (worker, start, model, version) again is ignored."""
         ...
 
+    def forget_windows(self, *, before: datetime) -> int:
+        """Drop windows that start before a time; returns how many there were."""
+        ...
+
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """Windows that start at or after ``since``, oldest first."""
         ...

@@ -44,7 +44,9 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, ser_json_timedelta="float"
+    )
 
 
 class Server(_Section):
@@ -53,6 +55,9 @@ class Server(_Section):
     host: str = Field("127.0.0.1", description="Address both servers listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Inference API; 0 takes a free port.")
     console_port: int = Field(8080, ge=0, le=65535, description="Control API and console.")
+    keep_windows: Duration = Field(
+        timedelta(days=3), description="One-second windows of traffic are kept this long."
+    )
     workers: int = Field(0, ge=0, le=256, description="Serving processes; 0 takes one a core.")
 
 
@@ -135,6 +140,15 @@ class Settings(_Section):
     def mlflow_uri(self) -> str:
         """Where runs are tracked."""
         return self.mlflow or f"sqlite:///{self.home.resolve() / 'mlflow.sqlite'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which another process reads these very settings, file or not."""
+        values = self.model_dump(mode="json", exclude={"home"})
+        told = {
+            f"FLYBALL_{key.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
+        }
+        return {"FLYBALL_HOME": str(self.home), **told}
 
     def model(self, name: str) -> ModelSettings:
         """The settings of one model.

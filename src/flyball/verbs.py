@@ -275,6 +275,7 @@ class Flyball:
             batch=records.get(DataBatch, item["batch"]),
             dataset=records.get(DatasetVersion, item["dataset"]),
             new=item["new"],
+            note=item["note"],
         )
 
     def _trained(self, item: Mapping[str, Any]) -> Trained:

@@ -113,7 +113,11 @@ class Platform:
         """Where versions serve."""
         from flyball.targets.local import LocalTarget
 
-        return self._once("target", lambda: LocalTarget(self.home, self.records, self.clock))
+        def local() -> Target:
+            environment = self.settings.environment()
+            return LocalTarget(self.home, self.records, self.clock, environment=environment)
+
+        return self._once("target", local)
 
     def model(self, name: str) -> ModelSettings:
         """The settings of a model."""

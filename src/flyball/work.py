@@ -74,8 +74,8 @@ class Work:
         if who is not None and who.role == CONTROL:
             yield from _closing(Client(self._platform))
             return
-        with engine(self._platform, role):
-            yield from _closing(Client(self._platform))
+        with engine(self._platform, role) as underway:
+            yield from _closing(Client(self._platform, underway))
 
     def _update(self, model: str) -> Update:
         """Where the newest work on a model stands, as its records tell."""

@@ -23,13 +23,18 @@ from console_home import NEW, OLD
 from flyball import Flyball
 from flyball.domain.routing import Route
 from flyball.domain.training import Run, RunPhase
+from flyball.loop.lock import holder
 from flyball.testing import builders as make
 
 CHROMIUM = Path("/usr/bin/chromium")
 DEADLINE_S = 120.0
 """For a busy machine; everything is there in seconds on an idle one."""
 
-SEEN_MS = 30_000
+SEEN_MS = 60_000
+MODELS = (*(f"shop{number}" for number in range(1, 14)), "untouched")
+"""One for each test that uses its history, and one that is left alone."""
+
+pytestmark = pytest.mark.xdist_group("console")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -103,146 +108,187 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Flyball:
-    return homes.furnish(tmp_path / "home")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Flyball:
+    """A home whose configuration names a model for each test, all of them still empty."""
+    home = tmp_path_factory.mktemp("console") / "home"
+    home.mkdir()
+    (home / "flyball.toml").write_text("".join(f"[models.{model}]\n" for model in MODELS))
+    return homes.flyball(home, MODELS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def console(installed: Flyball) -> Iterator[Control]:
+    """One process for all tests that leave it running: it takes seconds to start."""
     with control(installed.platform.home) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def names() -> Iterator[str]:
+    return iter(MODELS)
+
+
 @pytest.fixture
-def page(browser: Any, console: Control) -> Iterator[Any]:
+def model(installed: Flyball, names: Iterator[str]) -> str:
+    """A model of this test's own, with a history."""
+    name = next(names)
+    homes.furnish(installed, name)
+    return name
+
+
+@pytest.fixture
+def page(browser: Any, console: Control, model: str) -> Iterator[Any]:
     """The console, open on a large screen."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     found = context.new_page()
     found.set_default_timeout(SEEN_MS)
     found.goto(console.url)
-    found.wait_for_selector(".champion .number")
     yield found
     context.close()
 
 
-def champion(page: Any, number: str) -> None:
-    """Wait until the page shows this champion."""
-    page.wait_for_function(
-        "number => document.querySelector('.champion .number')?.textContent === number", arg=number
-    )
+@pytest.fixture
+def card(page: Any, model: str) -> Any:
+    """The part of the page that is about this test's model."""
+    found = page.get_by_role("region", name=model, exact=True)
+    champion(found, "1.1.0")
+    return found
+
+
+def champion(card: Any, number: str) -> None:
+    """Wait until the card shows this champion."""
+    card.locator(".champion .number", has_text=number).wait_for()
 
 
 class TestAnOpenPage:
-    def test_shows_what_serves_and_why(self, page: Any) -> None:
-        champion(page, "1.1.0")
-        card = page.get_by_role("region", name="games")
-        assert "loaded by 1 worker(s)" in card.inner_text()
-        assert "1.1.0 baking" in card.inner_text()
-        assert "ready to take over" in card.inner_text()
-        assert page.locator("table.numbers .serves").inner_text().startswith("1.1.0")
+    """It says what is, and follows it."""
+
+    def test_shows_what_serves_and_why(self, card: Any) -> None:
+        text = card.inner_text()
+        assert "loaded by 1 worker(s)" in text
+        assert "1.1.0 baking" in text
+        assert "ready to take over" in text
+        assert card.locator("tr.serves").inner_text().startswith("1.1.0")
 
     def test_follows_the_record_without_being_loaded_again(
-        self, page: Any, installed: Flyball
+        self, page: Any, card: Any, installed: Flyball, model: str
     ) -> None:
         page.evaluate("window.sameDocument = true")
-        installed.rollback("games", reason="seen from elsewhere")
-        champion(page, "1.0.0")
-        page.get_by_text("rollback: seen from elsewhere").first.wait_for()
+        installed.rollback(model, reason="seen from elsewhere")
+        champion(card, "1.0.0")
+        card.get_by_text("rollback: seen from elsewhere").first.wait_for()
         assert page.evaluate("window.sameDocument")
 
-    def test_follows_live_traffic(self, page: Any, installed: Flyball) -> None:
-        installed.platform.events.add_windows(homes.windows(seconds=20))
-        row = page.locator(".traffic table tbody tr")
+    def test_follows_live_traffic(self, card: Any, installed: Flyball, model: str) -> None:
+        installed.platform.events.add_windows(homes.windows(model, seconds=20))
+        row = card.locator(".traffic table tbody tr")
         row.wait_for()
         assert "200" in row.inner_text()
-        assert page.locator(".chart canvas").bounding_box()["height"] > 100
+        card.locator(".chart canvas").wait_for()
 
-    def test_says_what_is_written_and_never_runs_it(self, page: Any, installed: Flyball) -> None:
+    def test_says_what_is_written_and_never_runs_it(
+        self, page: Any, card: Any, installed: Flyball, model: str
+    ) -> None:
         hostile = "<img src=x onerror=\"document.title='owned'\">"
-        installed.platform.records.commit([], [make.an_entry(reason=hostile)])
-        page.locator(".ledger", has_text=hostile).wait_for()
-        assert page.locator(".ledger img").count() == 0
+        installed.platform.records.commit([], [make.an_entry(model=model, reason=hostile)])
+        card.locator("ol.ledger", has_text=hostile).wait_for()
+        assert card.locator(".ledger img").count() == 0
         assert page.title() == "Flyball"
 
-    def test_shows_the_validation_report(self, page: Any) -> None:
+    def test_shows_the_validation_report(self, page: Any, card: Any) -> None:
         with page.context.expect_page() as opened:
-            page.get_by_role("link", name="Report on 1.1.0").click()
+            card.get_by_role("link", name="Report on 1.1.0").click()
         assert opened.value.get_by_role("heading").inner_text() == "Promoted"
 
 
 class TestRollingBack:
-    def test_changes_the_route_and_says_so(self, page: Any, installed: Flyball) -> None:
-        page.get_by_role("button", name="Roll back…").click()
+    """The version before comes back, from the page."""
+
+    def test_changes_the_route_and_says_so(
+        self, page: Any, card: Any, installed: Flyball, model: str
+    ) -> None:
+        button = card.get_by_role("button", name="Roll back…")
+        button.click()
         dialog = page.get_by_role("dialog")
-        assert "1.0.0 takes over from 1.1.0" in dialog.inner_text()
+        dialog.get_by_text("1.0.0 takes over from 1.1.0").wait_for()
         dialog.get_by_role("textbox").fill("players complain")
         dialog.get_by_role("button", name="Roll back").click()
-        champion(page, "1.0.0")
+        champion(card, "1.0.0")
         page.get_by_text("1.0.0 serves again instead of 1.1.0").wait_for()
-        assert installed.platform.records.get(Route, "games").champion == OLD.name
-        assert "players complain" in installed.ledger("games", limit=1)[0].entry.reason
-        page.get_by_role("button", name="Roll back…").wait_for(state="hidden")
+        assert installed.platform.records.get(Route, model).champion == OLD.name
+        reasons = [row.entry.reason for row in installed.ledger(model)]
+        assert "rollback: players complain" in reasons
+        button.wait_for(state="hidden")
 
-    def test_wants_to_know_why(self, page: Any, installed: Flyball) -> None:
-        page.get_by_role("button", name="Roll back…").click()
+    def test_wants_to_know_why(self, page: Any, card: Any, installed: Flyball, model: str) -> None:
+        card.get_by_role("button", name="Roll back…").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("button", name="Roll back").click()
         dialog.get_by_text("Say why").wait_for()
-        assert installed.platform.records.get(Route, "games").champion == NEW.name
+        assert installed.platform.records.get(Route, model).champion == NEW.name
 
-    def test_is_done_from_the_keyboard(self, page: Any, installed: Flyball) -> None:
-        button = page.get_by_role("button", name="Roll back…")
-        for _ in range(10):
+    def test_is_done_from_the_keyboard(self, page: Any, card: Any) -> None:
+        button = card.get_by_role("button", name="Roll back…")
+        for _ in range(200):
             page.keyboard.press("Tab")
             if button.evaluate("element => element === document.activeElement"):
                 break
         page.keyboard.press("Enter")
-        page.get_by_role("dialog").get_by_role("textbox").wait_for()
+        text = page.get_by_role("dialog").get_by_role("textbox")
+        text.wait_for()
         page.keyboard.press("Escape")
-        page.get_by_role("dialog").wait_for(state="hidden")
+        text.wait_for(state="hidden")
+        button.focus()
         page.keyboard.press("Enter")
-        page.get_by_role("dialog").get_by_role("textbox").wait_for()
+        text.wait_for()
         page.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
         page.keyboard.type("by hand")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        champion(page, "1.0.0")
+        champion(card, "1.0.0")
 
 
 class TestThePage:
+    """It fits, it keeps to itself, and it helps whoever has nothing yet."""
+
     @pytest.mark.parametrize("width", [1280, 390])
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_fits_the_screen_and_asks_nobody_else(
-        self, browser: Any, console: Control, installed: Flyball, width: int, scheme: str
+        self,
+        browser: Any,
+        console: Control,
+        installed: Flyball,
+        model: str,
+        width: int,
+        scheme: str,
     ) -> None:
-        homes.worker(installed)
-        installed.platform.events.add_windows(homes.windows())
+        installed.platform.events.add_windows(homes.windows(model))
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-        page, elsewhere, errors = context.new_page(), [], []
-        place = console.url.removeprefix("http://")
-        page.on("request", lambda r: elsewhere.append(r.url) if place not in r.url else None)
-        page.on("pageerror", lambda error: errors.append(error))
+        page, asked, errors = context.new_page(), [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - it marks it
         page.goto(console.url)
-        page.locator(".chart canvas").wait_for()
+        page.get_by_role("region", name=model, exact=True).locator(".chart canvas").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert [url for url in elsewhere if not url.startswith(("data:", "blob:"))] == []
+        assert [url for url in asked if not url.startswith((console.url, "data:", "blob:"))] == []
         assert errors == []
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         levels = [int(part) for part in ground.strip("rgb()").split(",")]
         assert (max(levels) < 80) == (scheme == "dark")
         context.close()
 
-    def test_of_an_empty_home_says_what_to_do(self, browser: Any, tmp_path: Path) -> None:
-        home = tmp_path / "empty"
-        with control(home) as console:
-            page = browser.new_page()
-            page.goto(console.url)
-            command = page.locator(".command").first
-            command.wait_for()
-            assert command.inner_text() == f"flyball run games purchases.csv --home {home}"
-            page.close()
+    def test_says_what_to_do_about_a_model_without_data(
+        self, browser: Any, console: Control, installed: Flyball
+    ) -> None:
+        page = browser.new_page()
+        page.goto(console.url)
+        command = page.get_by_role("region", name="untouched").locator(".command").first
+        command.wait_for()
+        home = installed.platform.home
+        assert command.inner_text() == f"flyball run untouched purchases.csv --home {home}"
+        page.close()
 
     def test_refuses_the_socket_of_another_page(self, console: Control) -> None:
         path = f"{console.url}/_nicegui_ws/socket.io/?EIO=4&transport=polling"
@@ -252,11 +298,7 @@ class TestThePage:
 
 
 class TestTheProcess:
-    def test_ends_on_sigterm_with_0(self, console: Control) -> None:
-        assert httpx.get(f"{console.url}/health/ready").status_code == 200
-        code, seconds = console.terminate()
-        assert code == 0
-        assert seconds < 10
+    """It holds the home, and lets it go when it is told to."""
 
     def test_a_second_one_refuses_and_says_who_holds_the_home(
         self, console: Control, installed: Flyball
@@ -265,7 +307,9 @@ class TestTheProcess:
         port = console.url.rpartition(":")[2]
         for place in ("0", port):
             command = [sys.executable, "-m", "flyball.console", "--home", home, "--port", place]
-            second = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+            second = subprocess.run(
+                command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+            )
             assert second.returncode == 3
             assert second.stdout == ""
             assert f"(process {console.process.pid} on " in second.stderr
@@ -274,7 +318,9 @@ class TestTheProcess:
     def test_listens_on_loopback_only(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "flyball.console", "--home", str(tmp_path / "home")]
         command += ["--port", "0", "--host", "0.0.0.0"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
+        )
         assert done.returncode == 2
         assert "ssh -L" in done.stderr
         assert "Traceback" not in done.stderr
@@ -294,8 +340,13 @@ class TestTheProcess:
         assert code == 0
         assert seconds < 10
         assert runs(flyball) == [RunPhase.SEARCHING]
+        assert holder(home) is None
         with control(home):
             wait_until(lambda: runs(flyball) == [RunPhase.DONE], "the same run, done")
+
+
+def ended(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
 
 
 def runs(flyball: Flyball) -> list[RunPhase]:

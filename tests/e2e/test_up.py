@@ -1,4 +1,4 @@
-"""``flyball up --sample``: one command, and a newcomer sees a model made, served and looked after."""
+"""``flyball up``: one command, and a newcomer sees a model made, served and looked after."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Up:
         """What ``holds`` says once it says something; fails after so many seconds."""
         deadline, pause = time.monotonic() + seconds, threading.Event()
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, "".join(self.told)
+            assert self.runs(), "".join(self.told)
             if found := holds():
                 return found
             pause.wait(0.1)
@@ -59,39 +60,48 @@ class Up:
         answer = self.get(f"/v1/recommendations/{player}?k=3")
         return answer.json() if answer is not None and answer.status_code == 200 else None
 
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
     def status(self) -> Status:
         """How the installation stands, as its records tell."""
         return Flyball(self.home).status()
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    home = tmp_path / "home"
+@contextmanager
+def running(home: Path, *options: str) -> Iterator[Up]:
+    """``flyball up`` on free ports, and nothing of it left behind."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
     environment["FLYBALL_MODELS__GAMES__SEARCH__TRIALS"] = "2"
-    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each process compiles all it imports
         environment["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "flyball-bytecode")
-    argv = [sys.executable, "-m", "flyball.cli", "up", "--sample", "--json", "--home", str(home)]
+    argv = [sys.executable, "-m", "flyball.cli", "up", *options, "--json", "--home", str(home)]
     process = subprocess.Popen(
         [*argv, "--port", "0", "--console-port", "0", "--workers", "2"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home.parent,
     )  # fmt: skip
-    running = Up(process, home)
+    up = Up(process, home)
+    assert process.stdout is not None
     assert process.stderr is not None
-    reader = threading.Thread(target=lambda err: running.told.extend(err), args=(process.stderr,))
+    reader = threading.Thread(target=_listen, args=(process.stderr, up.told))
     reader.start()
     try:
-        yield running
+        up.about = document(process.stdout)
+        yield up
     finally:
-        for child in (
-            [*psutil.Process(process.pid).children(recursive=True)]
-            if (process.poll() is None)
-            else []
-        ):
-            child.kill()
-        process.kill()
+        left = psutil.Process(process.pid).children(recursive=True) if up.runs() else []
+        for each in (*left, process):
+            each.kill()
         process.wait()
         reader.join(timeout=10)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _listen(stream: Iterable[str], told: list[str]) -> None:
+    for line in stream:
+        told.append(line)
 
 
 def document(stream: Any) -> dict[str, Any]:
@@ -105,9 +115,13 @@ def document(stream: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_the_sample_is_served_looked_after_and_stopped(up):
+def test_the_sample_is_served_looked_after_and_stopped(tmp_path):
     """The whole story, on one installation, because each chapter needs the one before."""
-    up.about = document(up.process.stdout)
+    with running(tmp_path / "home", "--sample") as up:
+        tell_the_story(up)
+
+
+def tell_the_story(up: Up) -> None:
     assert up.about["workers"] == 2
 
     first = up.until(up.recommended, READY_S)
@@ -143,3 +157,19 @@ def test_the_sample_is_served_looked_after_and_stopped(up):
     _, alive = psutil.wait_procs(children, timeout=1)
     assert alive == []
     assert holder(up.home) is None
+
+
+@pytest.mark.slow
+def test_a_second_signal_kills_what_does_not_want_to_stop(tmp_path):
+    """A worker that hangs cannot keep anybody waiting."""
+    with running(tmp_path / "home") as up:
+        up.until(lambda: len(up.status().workers) == 2, READY_S)
+        stuck = int(up.status().workers[0].worker.rpartition(":")[2])
+        children = psutil.Process(up.process.pid).children(recursive=True)
+        os.kill(stuck, signal.SIGSTOP)
+        up.process.send_signal(signal.SIGINT)
+        up.until(lambda: any(line.startswith("stopping") for line in up.told), STOPPED_S)
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(timeout=5) == 130
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert alive == []

@@ -85,7 +85,7 @@ def picture(home: Path) -> dict[str, Any]:
         "data": [_names(home / place) for place in (".dvc/cache", "remote", "data")],
         "trials": [
             (about["number"], about["family"], about["hyperparameters"], about["error"])
-            for about in (json.loads(text) for text, _ in _trials(home))
+            for about in (json.loads(json.loads(text)) for text, _ in _trials(home))
         ],
         "scratch": _names(home / "scratch"),
         "unfinished": rows(
@@ -93,6 +93,12 @@ def picture(home: Path) -> dict[str, Any]:
             "SELECT workflow_uuid FROM workflow_status WHERE status NOT IN ('SUCCESS', 'ERROR')",
         ),
     }
+
+
+def same(seen: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Holds where two pictures are equal; shows what is not."""
+    other = {key: (seen[key], wanted[key]) for key in wanted if seen[key] != wanted[key]}
+    assert not other, "\n".join(f"{key}: {a}\n  not {b}" for key, (a, b) in other.items())
 
 
 @dataclass(frozen=True)

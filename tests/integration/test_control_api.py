@@ -22,7 +22,9 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Flyball:
-    return homes.furnish(tmp_path / "home")
+    found = homes.flyball(tmp_path / "home")
+    homes.furnish(found)
+    return found
 
 
 @pytest.fixture

@@ -206,3 +206,15 @@ class TestADuration:
             ConfigurationError, match=r"line 2: models.games.rollout.bake.*duration"
         ):
             read(f"[models.games.rollout]\nbake = {written}\n")
+
+
+def test_another_process_reads_the_very_same_settings(tmp_path):
+    """A server that this one starts must not see another database or other gates."""
+    environ = {
+        "FLYBALL_DATABASE": "postgresql+psycopg://ada@db/flyball",
+        "FLYBALL_SERVER__WORKERS": "3",
+        "FLYBALL_MODELS__SHOP__ROLLOUT__BAKE": "90s",
+        "FLYBALL_MODELS__SHOP__SEARCH__TRIALS": "5",
+    }
+    mine = load(tmp_path, environ=environ)
+    assert load(None, environ=mine.environment()) == mine

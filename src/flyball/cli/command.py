@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 import traceback
 import warnings
@@ -32,7 +33,7 @@ Home = Annotated[
     Path | None,
     typer.Option(
         "--home", envvar="FLYBALL_HOME", help="Where the state lies; default .flyball.",
-        show_default=False, file_okay=True,
+        show_default=False,
     ),
 ]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -198,6 +199,4 @@ def _quiet(debug: bool) -> Iterator[None]:
 
 
 def _red() -> str | None:
-    import os
-
     return None if os.environ.get("NO_COLOR") else typer.colors.RED

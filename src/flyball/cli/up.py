@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -58,29 +58,32 @@ def up(
     from flyball.telemetry import logs
 
     logs.configure(level="info" if cli.debug else "warning")
-    settings = cli.flyball.settings.server
+    server = cli.flyball.settings.server
     household.check(cli.flyball, sample=sample)
     cli.out = _own_output(cli.out)
-    with ExitStack() as stack:
-        wanted = settings.port if port is None else port
-        sock = stack.enter_context(listen(settings.host, wanted, option="--port"))
-        console = settings.console_port if console_port is None else console_port
-        console = free_port(settings.host, console, option="--console-port")
+    with listen(server.host, _or(port, server.port), option="--port") as sock:
+        page = free_port(
+            server.host, _or(console_port, server.console_port), option="--console-port"
+        )
         house = household.Household(
             home=cli.flyball.platform.home,
             api=url_of(sock),
-            console=f"http://{_reached(settings)}:{console}",
-            console_port=console,
+            console=f"http://{_reached(server)}:{page}",
+            console_port=page,
             socket_fd=sock.fileno(),
-            workers=workers or settings.workers or _cores(),
-            sample=household.needs_sample(cli.flyball) if sample else False,
+            workers=workers or server.workers or _cores(),
+            sample=sample and household.needs_sample(cli.flyball),
             sampled=sample,
             players=sample and simulate,
         )
         household.prepare(cli.flyball)
-        _introduce(cli, house, settings)
+        _introduce(cli, house, server)
         _keep(house, cli)
     cli.say("stopped")
+
+
+def _or(given: int | None, default: int) -> int:
+    return default if given is None else given
 
 
 def _own_output(out: TextIO) -> TextIO:

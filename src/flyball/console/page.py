@@ -111,8 +111,8 @@ class ModelCard:
             with ui.element("div").classes("title"):
                 ui.label(model.name).props("role=heading aria-level=2").classes("name")
                 self._subtitle = ui.label().classes("soft")
-                self._button = ui.button("Roll back…", on_click=dialog.open)
-                self._button.props("flat no-caps dense color=negative").classes("rollback")
+                self._button = ui.button("Roll back…", on_click=dialog.open, color=None)
+                self._button.props("outline no-caps dense").classes("rollback")
             with ui.element("div").classes("columns"):
                 with ui.element("div").classes("main-column"):
                     self._add("champion")

@@ -33,9 +33,9 @@ class RollbackDialog:
             self._reason.props(f"autofocus outlined autogrow maxlength={LONGEST}")
             self._problem = ui.label().classes("problem").props("role=alert")
             with ui.element("div").classes("ask-buttons"):
-                ui.button("Cancel", on_click=self._dialog.close).props("flat no-caps")
-                self._go = ui.button("Roll back", on_click=self._roll_back)
-                self._go.props("unelevated no-caps color=negative")
+                ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat no-caps")
+                self._go = ui.button("Roll back", on_click=self._roll_back, color=None)
+                self._go.props("unelevated no-caps").classes("go")
 
     def open(self) -> None:
         """Ask."""

@@ -115,8 +115,8 @@ def versions_view(
     )
 
 
-def traffic_row(version: VersionTraffic) -> TrafficRow:
-    """What one version answered lately."""
+def traffic_row(version: VersionTraffic, *, max_error_share: float) -> TrafficRow:
+    """What one version answered lately; more errors than allowed are marked."""
     total = version.total
     recent = version.points[-LAST_POINTS:]
     seconds = sum(point.seconds for point in recent)
@@ -129,7 +129,7 @@ def traffic_row(version: VersionTraffic) -> TrafficRow:
         per_second=wording.rate(per_second),
         requests=f"{total.requests:,}",
         errors=wording.percent(total.errors, total.requests),
-        failing=total.errors > 0,
+        failing=total.errors > max_error_share * total.requests,
         p50=wording.milliseconds(total.p50_ms),
         p95=wording.milliseconds(total.p95_ms),
         feedback=feedback,

@@ -82,13 +82,20 @@ class PageView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """All that is known of a model when the page is made."""
+    """All that is known of a model when the page is made.
+
+    Attributes:
+        ledger: its last rows, the oldest first.
+        served: what serves now, since when and why.
+        max_error_share: what its rollout allows.
+    """
 
     status: ModelStatus
     versions: Sequence[ModelVersion]
     ledger: Sequence[LedgerRow]
     served: Served
     traffic: Traffic
+    max_error_share: float
 
 
 def page(
@@ -124,7 +131,10 @@ def _model(known: ModelFacts, status: Status, urls: Sequence[str], now: datetime
         champion=_champion(model.champion, known.served, now) if model.champion else None,
         hint=hint(model, versions, workers=len(status.workers), home=status.home),
         facts=facts(model, versions, now),
-        traffic_rows=tuple(traffic_row(version) for version in known.traffic.versions),
+        traffic_rows=tuple(
+            traffic_row(version, max_error_share=known.max_error_share)
+            for version in known.traffic.versions
+        ),
         silence=None if known.traffic.versions else _silence(model, urls),
         traffic=known.traffic,
         versions=versions_view(model, versions, status.home, now),

@@ -67,6 +67,7 @@ class Watch:
                 ledger=self._flyball.ledger(model.model, limit=LEDGER_ROWS),
                 served=self._champion_since(model),
                 traffic=self._followers[model.model].read(now),
+                max_error_share=self._flyball.settings.model(model.model).rollout.max_error_share,
             )
             for model in status.models
         ]

@@ -67,6 +67,21 @@ def _forget_lost(parts: Parts) -> None:
             parts.records.discard(WorkerStatus, worker.id)
 
 
+class Housekeeping:
+    """Forgets windows of traffic that are older than is kept; events stay."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._due = parts.clock.now()
+
+    def tidy(self) -> None:
+        """Look once an hour."""
+        now = self._parts.clock.now()
+        if now >= self._due:
+            self._parts.events.forget_windows(before=now - self._parts.settings.server.keep_windows)
+            self._due = now + timedelta(hours=1)
+
+
 class Aliases:
     """Keeps the registry's ``champion`` alias on the version that the route says serves.
 
@@ -93,6 +108,7 @@ class Controller:
         self._acts: tuple[Callable[[], None], ...] = (
             lambda: tick(parts),
             Aliases(parts).follow,
+            Housekeeping(parts).tidy,
         )
         self._every_s = every_s
         self._stop = threading.Event()

@@ -7,46 +7,69 @@ engine on the same home takes each unfinished workflow up at its first unfinishe
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from flyball.domain.canonical import digest
 from flyball.errors import FlyballError, StorageUnavailable
 from flyball.loop.codec import JsonCodec, error_from
-from flyball.loop.lock import control_lock
+from flyball.loop.lock import CONTROL, control_lock
 from flyball.loop.parts import Parts
 from flyball.loop.pipeline import QUEUES, ROLLOUTS, WORK, register
 from flyball.loop.tasks import Plain
+from flyball.loop.underway import UNRECORDED_AFTER_S, Underway
 
 APPLICATION = "flyball"
 VERSION = "1"
 """Of the workflows' code: raised when a stored workflow could no longer go on with it."""
 
+log = logging.getLogger("flyball.engine")
+
 _POLL_S = 0.1
+_DAMAGED = ("not a database", "malformed", "disk image")
 _UNFINISHED = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 
 
 @contextmanager
-def engine(parts: Parts, role: str) -> Iterator[None]:
+def engine(parts: Parts, role: str) -> Iterator[Underway]:
     """Run workflows in this process while inside, unfinished ones of a killed process first.
+
+    Gives what is under way. The lasting control process also takes up again what it could not
+    record the end of, once the disk lets it.
 
     Raises:
         AlreadyRunning: another process holds the home; says which.
         StorageUnavailable: the workflows' database cannot be used.
     """
     with control_lock(parts.home, role, now=parts.clock.now()):
-        _launch(parts)
+        _empty(parts.scratch())
+        underway, over = Underway(), threading.Event()
+        _launch(parts, underway)
+        if role == CONTROL:
+            args = (underway, over)
+            threading.Thread(target=_take_up_again, args=args, name="stranded", daemon=True).start()
         try:
-            yield
+            yield underway
         finally:
+            over.set()
             DBOS.destroy(destroy_registry=True)
 
 
-def _launch(parts: Parts) -> None:
+def _empty(scratch: Path) -> None:
+    """What killed processes left half-done; whoever holds the home is the only one at work."""
+    for left in scratch.iterdir():
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _launch(parts: Parts, underway: Underway) -> None:
     for name in ("dbos", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # errors reach the caller instead
     url = parts.workflows_url()
@@ -59,18 +82,54 @@ def _launch(parts: Parts) -> None:
         "log_level": "CRITICAL",
     }
     try:
-        _write_ahead(url)
-        DBOS(config=config)
-        register(parts)
-        DBOS.launch()
-        DBOS.register_queue(WORK, worker_concurrency=1, polling_interval_sec=_POLL_S)
-        DBOS.register_queue(ROLLOUTS, worker_concurrency=8, polling_interval_sec=_POLL_S)
-    except (SQLAlchemyError, sqlite3.Error) as error:
+        with _translated(url):
+            _write_ahead(url)
+            DBOS(config=config)
+            register(parts, underway)
+            DBOS.launch()
+            DBOS.register_queue(WORK, worker_concurrency=1, polling_interval_sec=_POLL_S)
+            DBOS.register_queue(ROLLOUTS, worker_concurrency=8, polling_interval_sec=_POLL_S)
+    except StorageUnavailable:
         DBOS.destroy(destroy_registry=True)
+        raise
+
+
+def _take_up_again(underway: Underway, over: threading.Event) -> None:
+    """Resume what is unfinished while nobody works on it; a disk that is still full refuses."""
+    while not over.wait(UNRECORDED_AFTER_S):
+        if underway.rested_s() < UNRECORDED_AFTER_S:
+            continue
+        try:
+            for status in DBOS.list_workflows(status="PENDING"):
+                DBOS.resume_workflow(status.workflow_id)
+        except SQLAlchemyError as error:
+            log.warning("unfinished work cannot be taken up again yet: %s", error)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Errors of the workflows' database as StorageUnavailable."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        reason = " ".join(str(cause).split())
+        damaged = any(words in reason for words in _DAMAGED)
         raise StorageUnavailable(
-            f"the workflows' database {url.split('://')[-1]} cannot be used: {error}; "
-            "if it is damaged, move it away: records, data and versions are kept elsewhere"
+            f"the workflows' database {_shown(url)} cannot be used: {reason}; "
+            + (
+                "it is damaged: move it away, then run the same command again (records, data and "
+                "versions are kept elsewhere, and nothing is done twice)"
+                if damaged
+                else "free space or fix the permissions, then run the same command again"
+            )
         ) from error
+
+
+def _shown(url: str) -> str:
+    """A database as messages name it: SQLite's by its path, another without its password."""
+    parsed = make_url(url)
+    return parsed.database or "" if url.startswith("sqlite") else parsed.render_as_string()
 
 
 def _write_ahead(url: str) -> None:
@@ -84,14 +143,23 @@ def _write_ahead(url: str) -> None:
 
 
 class Client:
-    """Hands workflows to the home's engine, in this process or another, and follows them."""
+    """Hands workflows to the home's engine, in this process or another, and follows them.
 
-    def __init__(self, parts: Parts) -> None:
-        self._client = DBOSClient(
-            system_database_url=parts.workflows_url(),
-            serializer=JsonCodec(),
-            application_name=APPLICATION,
-        )
+    Args:
+        underway: of the engine in this process; None where another process runs it.
+
+    Every method raises StorageUnavailable where the workflows' database cannot be used.
+    """
+
+    def __init__(self, parts: Parts, underway: Underway | None = None) -> None:
+        self._url = parts.workflows_url()
+        self._underway = underway
+        with _translated(self._url):
+            self._client = DBOSClient(
+                system_database_url=self._url,
+                serializer=JsonCodec(),
+                application_name=APPLICATION,
+            )
 
     def close(self) -> None:
         """Let the connections go."""
@@ -104,26 +172,37 @@ class Client:
         cut off by a kill) is joined and not begun again. One that ended is asked for anew, and
         its tasks find in the records what is already done.
         """
+        if self._underway is not None:
+            self._underway.awaited()
         stem = f"{kind}-{digest(request)[:20]}"
         attempt = 1
         while (status := self._status(f"{stem}-{attempt}")) is not None:
             if status in _UNFINISHED:
                 return f"{stem}-{attempt}"
             attempt += 1
-        self._client.enqueue(
-            {
-                "workflow_name": kind,
-                "queue_name": QUEUES[kind],
-                "workflow_id": f"{stem}-{attempt}",
-                "app_version": VERSION,
-            },
-            request,
-        )
+        with _translated(self._url):
+            self._client.enqueue(
+                {
+                    "workflow_name": kind,
+                    "queue_name": QUEUES[kind],
+                    "workflow_id": f"{stem}-{attempt}",
+                    "app_version": VERSION,
+                },
+                request,
+            )
         return f"{stem}-{attempt}"
 
     def ended(self, workflow: str) -> bool:
-        """Whether it has a result or an error."""
-        return self._status(workflow) not in _UNFINISHED
+        """Whether it has a result or an error.
+
+        Raises:
+            FlyballError: it has none, and nobody works on it; see ``Underway.check``.
+        """
+        if self._status(workflow) not in _UNFINISHED:
+            return True
+        if self._underway is not None:
+            self._underway.check(workflow)
+        return False
 
     def result(self, workflow: str) -> Plain:
         """What it returned; waits for it.
@@ -143,10 +222,11 @@ class Client:
 
     def unfinished(self) -> list[str]:
         """Ids of workflows that have not ended."""
-        return [
-            status.workflow_id for status in self._client.list_workflows(status=sorted(_UNFINISHED))
-        ]
+        with _translated(self._url):
+            found = self._client.list_workflows(status=sorted(_UNFINISHED))
+        return [status.workflow_id for status in found]
 
     def _status(self, workflow: str) -> str | None:
-        found = self._client.list_workflows(workflow_ids=[workflow])
+        with _translated(self._url):
+            found = self._client.list_workflows(workflow_ids=[workflow])
         return found[0].status if found else None

@@ -16,6 +16,7 @@ from flyball.domain.validation import Decision
 from flyball.loop import tasks
 from flyball.loop.parts import Parts
 from flyball.loop.tasks import Plain
+from flyball.loop.underway import Underway
 
 WORK = "flyball-work"
 ROLLOUTS = "flyball-rollouts"
@@ -26,8 +27,9 @@ rollouts mostly wait, so they do not wait for work."""
 LOOK_EVERY_S = 0.05
 
 
-def register(parts: Parts) -> None:
+def register(parts: Parts, underway: Underway) -> None:
     """Declare the workflows and their steps to the engine, for one installation's parts."""
+    carried = underway.carried(lambda: DBOS.workflow_id)
     between_looks = threading.Event()  # never set: its wait is the pause between two looks
 
     def pause() -> None:
@@ -50,6 +52,7 @@ def register(parts: Parts) -> None:
         return tasks.deploy(parts, version, actor=actor, again=again, wait=pause)
 
     @DBOS.workflow(name="ingest")
+    @carried
     def ingest(request: Plain) -> Plain:
         model, actor = request["model"], request["actor"]
         done = [
@@ -59,18 +62,22 @@ def register(parts: Parts) -> None:
         return {"batches": done}
 
     @DBOS.workflow(name="train")
+    @carried
     def train(request: Plain) -> Plain:
         return train_one(request["model"], request, request["actor"])
 
     @DBOS.workflow(name="validate")
+    @carried
     def validate(request: Plain) -> Plain:
         return validate_one(request["version"], request["actor"])
 
     @DBOS.workflow(name="deploy")
+    @carried
     def deploy(request: Plain) -> Plain:
         return deploy_one(request["version"], request["actor"], True)
 
     @DBOS.workflow(name="run")
+    @carried
     def run(request: Plain) -> Plain:
         model, actor = request["model"], request["actor"]
         batches = [ingest_one(model, location, None, actor) for location in request["sources"]]

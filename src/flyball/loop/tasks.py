@@ -51,7 +51,12 @@ def ingest(parts: Parts, model: str, location: str, batch_id: str | None, actor:
         actor=actor,
         scratch=parts.scratch(),
     )
-    return {"batch": done.batch.id, "dataset": done.dataset.id, "new": done.new}
+    return {
+        "batch": done.batch.id,
+        "dataset": done.dataset.id,
+        "new": done.new,
+        "note": done.note,
+    }
 
 
 def train(parts: Parts, model: str, request: Mapping[str, Any], actor: str) -> Plain:
@@ -112,13 +117,20 @@ def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait
     bench = desk(parts, version.model, actor)
     settled = _settled(bench, version, again=again)
     if settled is not None:
+        _announce(parts, bench, settled)
         return {"deployment": settled.id, "phase": str(settled.phase), "new": False}
     with parts.target.at_least_one_worker():
         deployment = _followed(bench, deploying.begin(bench, version, strategy="blue-green"), wait)
     if deployment.phase is Phase.FAILED:
         raise DeploymentError(f"{version_id} was not deployed: {deployment.detail}")
-    parts.tracker.alias(version.model, "champion", deployment.version)
+    _announce(parts, bench, deployment)
     return {"deployment": deployment.id, "phase": str(deployment.phase), "new": True}
+
+
+def _announce(parts: Parts, bench: Desk, deployment: Deployment) -> None:
+    """Tell the registry who serves; again where a kill came between the record and this."""
+    if bench.route(deployment.model).champion == deployment.version:
+        parts.tracker.alias(deployment.model, "champion", deployment.version)
 
 
 def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment | None:

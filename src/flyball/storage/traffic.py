@@ -80,6 +80,12 @@ class SqlEvents:
                     insert_new(connection, WINDOWS), [_window_row(w) for w in windows]
                 )
 
+    def forget_windows(self, *, before: datetime) -> int:
+        """See ``Events.forget_windows``."""
+        with writing(self._engine) as connection:
+            old = sa.delete(WINDOWS).where(WINDOWS.c.start_us < _us(before))
+            return connection.execute(old).rowcount
+
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """See ``Events.windows``."""
         table = WINDOWS.c

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -38,6 +38,7 @@ class LocalTarget:
         home: the installation.
         records: where workers report.
         clock: tells who is still alive.
+        environment: FLYBALL_* variables for new servers, in place of this process's own.
         python: the interpreter for new servers.
         command: what to start; default ``python -m flyball.serving``.
         deadline_s: how long a server may take to become ready.
@@ -49,6 +50,7 @@ class LocalTarget:
         records: Records,
         clock: Clock,
         *,
+        environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
         command: Sequence[str] | None = None,
         deadline_s: float = 60.0,
@@ -56,6 +58,10 @@ class LocalTarget:
         self._home, self._records, self._clock = home, records, clock
         self._command = list(command or (python, "-m", "flyball.serving"))
         self._deadline_s = deadline_s
+        self._environment = dict(os.environ)
+        if environment is not None:
+            others = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
+            self._environment = others | dict(environment)
 
     def workers(self) -> list[WorkerStatus]:
         """The serving processes that were heard of lately."""
@@ -105,6 +111,7 @@ class LocalTarget:
                 stdin=subprocess.PIPE,  # held open: its end tells the server that we are gone
                 stdout=subprocess.PIPE,
                 stderr=stderr,
+                env=self._environment,
                 start_new_session=True,  # Ctrl-C is for us; we end it when we are done
             )
         except OSError as error:

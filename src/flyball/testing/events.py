@@ -108,6 +108,14 @@ class EventsContract:
         events.add_windows([late, early])
         assert events.windows("games", since=a.NOON) == [early, late]
 
+    def test_windows_are_forgotten_by_age_and_events_are_not(self, events: Events) -> None:
+        events.append(numbered(2))
+        old, young = a.a_window(start=a.NOON), a.a_window(start=a.NOON + timedelta(hours=1))
+        events.add_windows([old, young])
+        assert events.forget_windows(before=young.start) == 1
+        assert events.windows(old.model, since=a.NOON) == [young]
+        assert len(events.after(0)[0]) == 2
+
     def test_windows_are_stored_once(self, events: Events) -> None:
         events.add_windows([a.a_window()])
         events.add_windows([a.a_window(requests=99), a.a_window(worker="host:2")])

@@ -37,17 +37,6 @@ class ManualClock:
 
 
 @dataclass(slots=True)
-class RecordingNotifier:
-    """Keeps what it was told to tell."""
-
-    sent: list[tuple[str, str]] = field(default_factory=list)
-
-    def notify(self, title: str, text: str) -> None:
-        """Keep (title, text)."""
-        self.sent.append((title, text))
-
-
-@dataclass(slots=True)
 class FakeTarget:
     """A target whose workers are what a test says they are.
 

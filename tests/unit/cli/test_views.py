@@ -175,6 +175,15 @@ def test_an_empty_installation_says_what_to_do_next(shop):
     assert "nothing was done yet" in shop("ledger").out
 
 
+def test_long_hashes_are_cut_in_a_table_and_whole_in_json(shop):
+    rows = [chained(an_entry(subject=f"games/{'ab' * 16}"), seq=1, previous=GENESIS)]
+    shop.answers["ledger"] = rows
+    assert "ab" * 16 in shop("ledger", "--json").out
+    told = shop("ledger").out
+    assert "games/abababab" in told
+    assert "ab" * 5 not in told
+
+
 def test_a_cut_ledger_says_how_to_see_all_of_it(shop):
     shop.answers["ledger"] = [chained(an_entry(), seq=1, previous=GENESIS)]
     assert "--limit 0 shows all" in shop("ledger", "--limit", "1", "--model", "games").out

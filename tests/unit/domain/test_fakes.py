@@ -8,19 +8,13 @@ import pytest
 
 from flyball.errors import DeploymentError
 from flyball.testing.builders import NOON, a_version, a_worker
-from flyball.testing.fakes import FakeTarget, ManualClock, RecordingNotifier
+from flyball.testing.fakes import FakeTarget, ManualClock
 
 
 def test_a_manual_clock_stands_still_until_it_is_moved() -> None:
     clock = ManualClock()
     assert (clock.now(), clock.now()) == (NOON, NOON)
     assert clock.advance(5, hours=1) == clock.now() == NOON + timedelta(hours=1, seconds=5)
-
-
-def test_a_notifier_keeps_what_it_was_told() -> None:
-    notifier = RecordingNotifier()
-    notifier.notify("rolled back", "games/1")
-    assert notifier.sent == [("rolled back", "games/1")]
 
 
 def test_a_target_has_the_workers_it_was_given() -> None:

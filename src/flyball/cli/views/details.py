@@ -66,6 +66,6 @@ def _history(found: VersionDetails, now: datetime) -> RenderableType:
     made = table("Row", "When", "Move", "Why", "Who", keep=("Row", "When"))
     for row in found.history:
         entry = row.entry
-        move = f"{entry.before} -> {entry.after}" if entry.after else entry.action
+        move = f"{entry.before or 'none'} -> {entry.after}" if entry.after else entry.action
         made.add_row(str(row.seq), ago(entry.at, now), move, entry.reason, entry.actor)
     return made

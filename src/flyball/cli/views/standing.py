@@ -9,9 +9,22 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.answers import ModelStatus, Served, Status
-from flyball.cli.views.words import ago, below, coloured, exactly, facts, measures, size, table
+from flyball.cli.views.words import (
+    ago,
+    below,
+    coloured,
+    exactly,
+    facts,
+    measures,
+    short,
+    size,
+    table,
+)
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
+
+WIDEST = 40
+"""Columns at most that a ledger's table keeps for what a row is about."""
 
 
 def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[RenderableType]:
@@ -128,12 +141,15 @@ def ledger(rows: Sequence[LedgerRow], now: datetime, *, limit: int) -> Iterator[
     if not rows:
         yield "the ledger is empty: nothing was done yet"
         return
-    made = table("Row", "When", "Who", "What", "Why", keep=("Row", "When"))
+    made = table("Row", "When", "Who", "Action", "What", "Why", keep=("Row", "When", "Action"))
+    made.columns[4].min_width = min(max(len(short(row.entry.subject)) for row in rows), WIDEST)
     for row in rows:
         entry = row.entry
-        arrow = f"{entry.before or 'none'} -> {entry.after}" if entry.after else ""
-        what = f"{entry.action} {entry.subject}" + (f"\n{arrow}" if arrow else "")
-        made.add_row(str(row.seq), ago(entry.at, now), entry.actor, what, entry.reason)
+        moved = f"\n{short(entry.before) or 'none'} -> {short(entry.after)}" if entry.after else ""
+        what = f"{short(entry.subject)}{moved}"
+        made.add_row(
+            str(row.seq), ago(entry.at, now), entry.actor, entry.action, what, entry.reason
+        )
     yield made
     if limit and len(rows) == limit:
         yield f"the last {limit} rows; --limit 0 shows all"

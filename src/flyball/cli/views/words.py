@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,11 @@ def ago(when: datetime | None, now: datetime) -> str:
 def exactly(when: datetime, now: datetime) -> str:
     """A time to the second, and how long ago that is."""
     return f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago(when, now)})"
+
+
+def short(text: str) -> str:
+    """``text`` with hashes of 32 and more hex digits cut to eight; version names stay whole."""
+    return re.sub(r"\b[0-9a-f]{32,}\b", lambda found: found[0][:8], text)
 
 
 def size(count: int) -> str:
