@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "integration"))
 from toy import COMMAND, MODEL, ToyHome
 
 from benchmarks.table import Line, judged
-from flyball import settings, wiring
+from flyball import configuration, wiring
 from flyball.domain.deployment import applied, loaded
 from flyball.domain.routing import Route, WorkerStatus
 from flyball.domain.validation import Verdict
@@ -167,7 +167,7 @@ def main() -> int:
     parser.add_argument("--path", default="/v1/recommendations/player-1?k=10")
     arguments = parser.parse_args()
     if arguments.home is not None:
-        fleet = Fleet(wiring.build(settings.load(arguments.home)), arguments.model)
+        fleet = Fleet(wiring.build(configuration.load(arguments.home)), arguments.model)
         with fleet.running(SERVING) as url:
             load = Load(url + arguments.path)
             with load.running():

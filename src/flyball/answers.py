@@ -73,7 +73,8 @@ class Turn:
 class RolledBack:
     """A rollback: who serves instead of whom; ``seconds`` until every worker acknowledged it.
 
-    ``seconds`` is None where no worker is alive to acknowledge: the next one starts with it.
+    ``seconds`` is None where no worker is alive to acknowledge it, or not all did within 15
+    seconds. The record holds all the same: each worker follows it as soon as it can.
     """
 
     model: str

@@ -65,7 +65,7 @@ class DataQualityError(FlyballError):
 
     exit_code = 1
     status = 422
-    title = "The data was refused"
+    title = "The data was rejected"
 
 
 class BatchConflict(DataQualityError):
@@ -102,7 +102,7 @@ class GateRefused(FlyballError):
 
     exit_code = 1
     status = 409
-    title = "A gate refused"
+    title = "A gate refused it"
 
 
 class IllegalTransition(FlyballError):
@@ -118,7 +118,7 @@ class StaleWrite(FlyballError):
 
     exit_code = 1
     status = 409
-    title = "The record changed meanwhile"
+    title = "The record was changed in the meantime"
 
 
 class ArtifactCorrupt(FlyballError):
@@ -145,7 +145,7 @@ class AlreadyRunning(EnvironmentFailed):
     """Another control process holds this home; the message says which."""
 
     status = 409
-    title = "Flyball already runs on this home"
+    title = "Flyball is already running on this home"
 
 
 class StorageUnavailable(EnvironmentFailed):

@@ -5,19 +5,14 @@ Groups: ``flyball.applications``, ``flyball.models``, ``flyball.checks``.
 
 from __future__ import annotations
 
-import difflib
 from importlib.metadata import entry_points
 from typing import Any, Literal, cast
 
+from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
 from flyball.ports import Application, Check, Model
 
 Group = Literal["applications", "models", "checks"]
-
-
-def names(group: Group) -> list[str]:
-    """The registered names of a group, sorted."""
-    return sorted(entry_points(group=f"flyball.{group}").names)
 
 
 def application(name: str) -> Application:
@@ -38,10 +33,8 @@ def check(name: str) -> Check:
 def _load(group: Group, name: str) -> Any:
     found = {point.name: point for point in entry_points(group=f"flyball.{group}")}
     if name not in found:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigurationError(
-            f"no plug-in called {name!r} in flyball.{group}{hint} "
+            f"no plug-in called {name!r} in flyball.{group}{did_you_mean(name, found)} "
             f"(installed: {', '.join(sorted(found)) or 'none'})"
         )
     try:

@@ -163,10 +163,6 @@ class Sources(Protocol):
         """
         ...
 
-    def fingerprint(self, location: str) -> str:
-        """SHA-256 (hex) of the source's raw bytes. Raises like ``read`` for a missing file."""
-        ...
-
 
 class Datasets(Protocol):
     """Versioned data files, readable by the ``dvc`` command."""

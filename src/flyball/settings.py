@@ -1,25 +1,19 @@
-"""Settings: one typed object, read once from ``flyball.toml`` and then ``FLYBALL_*`` variables.
+"""Settings: one typed object. ``flyball.configuration`` reads it from a file and the environment.
 
-A key ``section.key`` is the variable ``FLYBALL_SECTION__KEY``. An unknown key or a wrong value is
-refused with its place and the nearest valid name. ``docs/settings.md`` lists every field; a test
-holds the two together.
+``docs/settings.md`` lists every field; a test holds the two together.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
 import re
-import tomllib
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from flyball.domain.names import check_model_name
+from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
 
 CONFIG_FILE = "flyball.toml"
@@ -53,12 +47,16 @@ class Server(_Section):
     """The inference server and the control process's page."""
 
     host: str = Field("127.0.0.1", description="Address both servers listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Inference API; 0 takes a free port.")
-    console_port: int = Field(8080, ge=0, le=65535, description="Control API and console.")
-    keep_windows: Duration = Field(
-        timedelta(days=3), description="One-second windows of traffic are kept this long."
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port of the inference API; 0 takes a free one."
     )
-    workers: int = Field(0, ge=0, le=256, description="Serving processes; 0 takes one a core.")
+    console_port: int = Field(
+        8080, ge=0, le=65535, description="Port of the control API and the console."
+    )
+    keep_windows: Duration = Field(
+        timedelta(days=3), description="How long one-second windows of traffic are kept."
+    )
+    workers: int = Field(0, ge=0, le=256, description="Serving processes; 0 starts one per core.")
 
 
 class Datasets(_Section):
@@ -70,36 +68,40 @@ class Datasets(_Section):
 class Search(_Section):
     """The search for a candidate."""
 
-    trials: int = Field(12, ge=1, le=10_000, description="Configurations to try at most.")
+    trials: int = Field(12, ge=1, le=10_000, description="The most configurations to try.")
     timeout: Duration = Field(timedelta(minutes=10), description="No trial begins after this.")
-    seed: int = Field(7, ge=0, description="Of the split, the search and the fits.")
+    seed: int = Field(7, ge=0, description="Seed of the split, the search and the fits.")
 
 
 class Gates(_Section):
     """What a candidate must show before it may serve."""
 
-    p95_ms: float = Field(50.0, gt=0, description="Scoring one request, 95th percentile, in ms.")
+    p95_ms: float = Field(
+        50.0, gt=0, description="95th percentile of scoring one request, at most; in ms."
+    )
     max_loss: float = Field(
-        0.02, ge=0, description="Objective a candidate may lose to the champion, as a share of it."
+        0.02, ge=0, description="Share of the champion's objective that a candidate may lose."
     )
     max_quarantined: float = Field(
-        0.05, ge=0, le=1, description="Share of a batch's rows that may be left out."
+        0.05, ge=0, le=1, description="Share of a batch's rows that may be unusable."
     )
 
 
 class Rollout(_Section):
     """How a version takes over."""
 
-    bake: Duration = Field(timedelta(hours=24), description="Watched time after the switch.")
+    bake: Duration = Field(
+        timedelta(hours=24), description="How long a version is watched after the switch."
+    )
     load_timeout: Duration = Field(
-        timedelta(minutes=2), description="Workers must have loaded the version within this."
+        timedelta(minutes=2), description="Time in which every worker must have loaded the version."
     )
     window: Duration = Field(
-        timedelta(minutes=5), description="Stretch of the latest live traffic that is judged."
+        timedelta(minutes=5), description="How much of the latest live traffic is judged at a time."
     )
-    min_requests: int = Field(100, ge=1, description="Fewer answers in it are no evidence.")
+    min_requests: int = Field(100, ge=1, description="With fewer answers in it nothing is judged.")
     max_error_share: float = Field(
-        0.01, ge=0, le=1, description="More failed answers in it are degraded."
+        0.01, ge=0, le=1, description="Share of failed answers above which the version is degraded."
     )
 
 
@@ -159,141 +161,8 @@ class Settings(_Section):
         found = self.models.get(name)
         if found is None:
             raise ConfigurationError(
-                f"no model is called {name!r}{_nearest(name, self.models)}; "
+                f"no model is called {name!r}{did_you_mean(name, self.models)}; "
                 f"configured: {', '.join(sorted(self.models))} "
                 f"(add [models.{name}] to {CONFIG_FILE})"
             )
         return found
-
-
-def load(home: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of one installation.
-
-    The home is ``home``, else ``FLYBALL_HOME``, else ``.flyball``. The file is ``flyball.toml`` in
-    the home, else in the working directory.
-
-    Raises:
-        ConfigurationError: says which key or value, on which line or in which variable, and the
-            nearest valid name.
-    """
-    env = os.environ if environ is None else environ
-    where = home or Path(env.get("FLYBALL_HOME") or ".flyball")
-    path = next((p for p in (where / CONFIG_FILE, Path(CONFIG_FILE)) if _there(p)), None)
-    text = _text(path) if path else ""
-    values = _parsed(text, path)
-    if "home" in values:
-        raise ConfigurationError(
-            f"{path}, line {_line(text, ('home',))}: the home is not set in a file that may lie in "
-            "it; use --home or FLYBALL_HOME"
-        )
-    places = _from_environment(values, env)
-    values["home"] = str(where)
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise ConfigurationError(_explained(error, text, path, places)) from None
-    for name in settings.models:
-        check_model_name(name)
-    return settings
-
-
-def _there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be looked for: {error.strerror}") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
-
-
-def _parsed(text: str, path: Path | None) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}") from None
-
-
-def _from_environment(values: dict[str, Any], env: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Put ``FLYBALL_A__B`` over ``values[a][b]``; returns the variable behind each key."""
-    places: dict[tuple[str, ...], str] = {}
-    for variable, raw in sorted(env.items()):
-        if not variable.startswith("FLYBALL_") or variable in NOT_SETTINGS:
-            continue
-        keys = tuple(part.lower() for part in variable.removeprefix("FLYBALL_").split("__"))
-        table = values
-        for key in keys[:-1]:
-            table = table.setdefault(key, {})
-            if not isinstance(table, dict):
-                raise ConfigurationError(f"{variable}: {key!r} is a value, not a section")
-        try:
-            table[keys[-1]] = json.loads(raw) if raw.startswith(("[", "{")) else raw
-        except ValueError as error:
-            raise ConfigurationError(f"{variable} is not valid JSON: {error}") from None
-        places[keys] = variable
-    return places
-
-
-NOT_SETTINGS = frozenset({"FLYBALL_HOME", "FLYBALL_TEST_DATA"})
-"""Variables that are read elsewhere: the home itself, and where the tests find real data."""
-
-
-def _explained(
-    error: ValidationError, text: str, path: Path | None, places: Mapping[tuple[str, ...], str]
-) -> str:
-    lines = []
-    for problem in error.errors():
-        keys = tuple(str(part) for part in problem["loc"])
-        place = _variable(places, keys) or f"{path}, line {_line(text, keys)}"
-        if problem["type"] == "extra_forbidden":
-            hint = _nearest(keys[-1], _valid_names(keys[:-1]))
-            lines.append(f"{place}: unknown key {'.'.join(keys)!r}{hint}")
-        else:
-            reason = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{place}: {'.'.join(keys)} = {problem['input']!r}: {reason}")
-    return "; ".join(lines)
-
-
-def _variable(places: Mapping[tuple[str, ...], str], keys: tuple[str, ...]) -> str | None:
-    """The variable that set this key, a part of it, or the section it lies in."""
-    for depth in range(len(keys), 0, -1):
-        for of, variable in places.items():
-            if of == keys[:depth] or (depth == len(keys) and of[:depth] == keys):
-                return variable
-    return None
-
-
-def _nearest(name: str, valid: Any) -> str:
-    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def _valid_names(section: tuple[str, ...]) -> list[str]:
-    table: type[BaseModel] = Settings
-    if section[:1] == ("models",) and len(section) > 1:  # then a model's own name
-        table, section = ModelSettings, section[2:]
-    for key in section:
-        field = table.model_fields.get(key)
-        annotation = field.annotation if field else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            table = annotation
-    return list(table.model_fields)
-
-
-def _line(text: str, keys: tuple[str, ...]) -> int:
-    """The line of the key, found by its section's header; 1 where it is written another way."""
-    section = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]\s*(#.*)?$", line):
-            section = header[1].replace(" ", "").replace('"', "")
-            if section == ".".join(keys):
-                return number
-        elif match := re.match(r'\s*"?([\w.-]+)"?\s*=', line):
-            full = f"{section}.{match[1]}" if section else match[1]
-            if full == ".".join(keys):
-                return number
-    return 1

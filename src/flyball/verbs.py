@@ -2,21 +2,23 @@
 
 ::
 
-    flyball = Flyball(home="shop")
-    turn = flyball.run("games", ["purchases.csv"])
-    turn.deployment.version
+    with Flyball(home="shop") as flyball:
+        turn = flyball.run("games", ["purchases.csv"])
+        print(turn.trained.version.name, turn.report.decision)
 """
 
 from __future__ import annotations
 
 import getpass
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from flyball import settings as configuration
+from flyball import configuration
 from flyball.answers import (
     Deployed,
     Ingested,
@@ -38,10 +40,13 @@ from flyball.domain.names import VersionName
 from flyball.domain.routing import Route
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
-from flyball.errors import FlyballError, NotFound
+from flyball.errors import InvalidRequest, NotFound
 from flyball.settings import Settings
 from flyball.wiring import Platform, build
 from flyball.work import Work
+
+if TYPE_CHECKING:
+    from flyball.steps.desk import Desk
 
 LOOK_EVERY_S = 0.02
 RESTORE_WITHIN_S = 15.0
@@ -49,6 +54,8 @@ RESTORE_WITHIN_S = 15.0
 
 class Flyball:
     """One installation, by its home. Cheap to make: nothing is opened before a verb needs it.
+
+    Close it when done, or use it as a context manager.
 
     Args:
         home: where its state lies; default ``FLYBALL_HOME``, else ``.flyball``.
@@ -67,6 +74,16 @@ class Flyball:
         self.platform: Platform = build(self.settings)
         self._work = Work(self.platform)
         self.actor = actor or f"operator:{_user()}"
+
+    def close(self) -> None:
+        """Let go of every connection that a verb opened. Harmless to repeat."""
+        self.platform.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- the loop ---------------------------------------------------------------------------
 
@@ -101,7 +118,17 @@ class Flyball:
         batch_id: str | None = None,
         progress: Progress | None = None,
     ) -> list[Ingested]:
-        """One or more batches into the model's dataset."""
+        """One or more batches into the model's dataset.
+
+        Args:
+            batch_id: the batch's name, where there is one source; default from its content.
+
+        Raises:
+            DataQualityError: a source cannot be used; the ones before it were ingested.
+            InvalidRequest: one name for several batches.
+        """
+        if batch_id is not None and len(sources) > 1:
+            raise InvalidRequest("a batch id names one batch: give one source with it")
         request = {
             "model": self._known(model),
             "sources": _located(sources),
@@ -146,27 +173,18 @@ class Flyball:
     def rollback(self, model: str, *, reason: str = "") -> RolledBack:
         """The previous good version serves again, at once, also while no control process runs."""
         from flyball.loop.tasks import desk
-        from flyball.steps.rollback import restore, rollback
+        from flyball.steps.rollback import rollback
 
         bench = desk(self.platform, self._known(model), self.actor)
         withdrawn = bench.route(model).champion or ""
         began, why = bench.clock.now(), reason or f"decided by {self.actor}"
         route = rollback(bench, model, reason=why, kind=EvidenceKind.DECISION)
-        pause, seconds = threading.Event(), None
-        while bench.target.workers() and seconds is None:
-            waited = (bench.clock.now() - began).total_seconds()
-            if restore(bench, model):
-                seconds = waited
-            elif waited > RESTORE_WITHIN_S:
-                break
-            else:
-                pause.wait(LOOK_EVERY_S)
         return RolledBack(
             model=model,
             withdrawn=withdrawn,
             serving=route.champion or "",
             reason=why,
-            seconds=seconds,
+            seconds=_acknowledged(bench, model, since=began),
         )
 
     # --- what is ----------------------------------------------------------------------------
@@ -203,6 +221,11 @@ class Flyball:
             history=tuple(r for r in records.ledger(model=model) if r.entry.subject == found.id),
             artifact=_or_none(lambda: self.platform.blobs.get(found.artifact, verify=False)),
         )
+
+    def page(self, report: ValidationReport) -> Path | None:
+        """Where a report lies as a page for a browser; None where it is stored elsewhere."""
+        directory = _or_none(lambda: self.platform.blobs.get(report.artifact, verify=False))
+        return None if directory is None else directory / "report.html"
 
     def served(self, model: str, at: datetime | None = None) -> Served:
         """Which version served at a time (default now), since when, and decided by what."""
@@ -242,12 +265,13 @@ class Flyball:
         return model
 
     def _version(self, model: str, version: str) -> ModelVersion:
-        """A version by its whole name, or by its number where that is unambiguous."""
+        """A version by its whole name, or by its number, which no two share."""
         known = self.versions(model)
-        named = [v for v in known if v.name == version or v.name.split("-")[0] == version]
-        if named:
-            return named[-1]
-        VersionName.parse(version)
+        for candidate in known:
+            if version in (candidate.name, candidate.name.partition("-")[0]):
+                return candidate
+        if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+            VersionName.parse(version)
         raise NotFound(
             f"{model} has no version {version}; see `flyball versions {model}`"
             + (f" (the newest is {known[-1].name})" if known else " (it has none yet)")
@@ -304,15 +328,27 @@ def _located(sources: Sequence[str]) -> list[str]:
     return [source if "://" in source else str(Path(source).resolve()) for source in sources]
 
 
+def _acknowledged(bench: Desk, model: str, *, since: datetime) -> float | None:
+    """Seconds until every worker served the restored version; None where not all did in time."""
+    from flyball.steps.rollback import restore
+
+    pause, waited = threading.Event(), 0.0
+    while waited <= RESTORE_WITHIN_S and bench.target.workers():
+        waited = (bench.clock.now() - since).total_seconds()
+        if restore(bench, model):
+            return waited
+        pause.wait(LOOK_EVERY_S)
+    return None
+
+
 def _last(found: Sequence[Any]) -> Any:
     return found[-1] if found else None
 
 
 def _or_none(get: Callable[[], Any]) -> Any:
-    try:
+    with suppress(NotFound):
         return get()
-    except (NotFound, FlyballError):
-        return None
+    return None
 
 
 def _user() -> str:

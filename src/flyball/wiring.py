@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flyball import plugins
 from flyball.errors import StorageUnavailable
@@ -30,17 +31,30 @@ from flyball.ports import (
 )
 from flyball.settings import ModelSettings, Settings
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
 T = TypeVar("T")
 
 
 class Platform:
-    """One installation's adapters, each built once, on first use. Thread-safe."""
+    """One installation's adapters, each built once, on first use. Thread-safe.
+
+    Close it when done; a part that is used after that is built anew.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.home = settings.home.resolve()
         self._parts: dict[str, Any] = {}
+        self._opened = ExitStack()
         self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of every connection that was opened. Harmless to repeat."""
+        with self._lock:
+            self._parts.clear()
+            self._opened.close()
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -97,9 +111,12 @@ class Platform:
         """Runs and registry."""
         from flyball.storage.tracking import MlflowTracker
 
-        return self._once(
-            "tracker", lambda: MlflowTracker(self.settings.mlflow_uri, self.home / "mlruns")
-        )
+        def tracker() -> Tracker:
+            made = MlflowTracker(self.settings.mlflow_uri, self.home / "mlruns")
+            self._opened.callback(made.close)
+            return made
+
+        return self._once("tracker", tracker)
 
     @property
     def executor(self) -> Executor:
@@ -149,12 +166,17 @@ class Platform:
             url if url.startswith("postgresql") else f"sqlite:///{self.home / 'workflows.sqlite'}"
         )
 
-    def _database(self) -> Any:
+    def _database(self) -> Engine:
         from flyball.storage.database import open_database
 
-        if not self.settings.database:
-            made(self.home)
-        return self._once("database", lambda: open_database(self.settings.database_url))
+        def database() -> Engine:
+            if not self.settings.database:
+                made(self.home)
+            engine = open_database(self.settings.database_url)
+            self._opened.callback(engine.dispose)
+            return engine
+
+        return self._once("database", database)
 
 
 def build(settings: Settings) -> Platform:

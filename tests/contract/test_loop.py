@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flyball import Flyball, settings
+from flyball import Flyball, configuration
 from flyball.domain.deployment import Phase
 from flyball.domain.lifecycle import State
 from flyball.domain.validation import Decision
@@ -16,7 +16,7 @@ from flyball.games.world import World
 def flyball(database_url, tmp_path):
     """An installation on an empty database, with a small search."""
     environ = {"FLYBALL_DATABASE": database_url, "FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "2"}
-    return Flyball(config=settings.load(tmp_path / "home", environ=environ), actor="test")
+    return Flyball(config=configuration.load(tmp_path / "home", environ=environ), actor="test")
 
 
 @pytest.fixture

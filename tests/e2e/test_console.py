@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import selectors
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +11,12 @@ import pytest
 
 import console_home as homes
 from console_home import NEW, OLD
+from console_process import Control, control
 from flyball import Flyball
 from flyball.domain.routing import Route
-from flyball.domain.training import Run, RunPhase
-from flyball.loop.lock import holder
 from flyball.testing import builders as make
 
 CHROMIUM = Path("/usr/bin/chromium")
-DEADLINE_S = 120.0
-"""For a busy machine; everything is there in seconds on an idle one."""
-
 SEEN_MS = 60_000
 MODELS = (*(f"shop{number}" for number in range(1, 14)), "untouched")
 """One for each test that uses its history, and one that is left alone."""
@@ -44,54 +31,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-class Control:
-    """A running control process."""
-
-    def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
-        self.process, self.url = process, url
-
-    def terminate(self) -> tuple[int, float]:
-        """Send SIGTERM; returns the exit code and the seconds it took."""
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(DEADLINE_S)
-        return code, time.monotonic() - began
-
-
-@contextmanager
-def control(home: Path) -> Iterator[Control]:
-    """The real process on a free port, until the end of the block."""
-    command = [sys.executable, "-m", "flyball.console", "--home", str(home), "--port", "0"]
-    log = home.parent / f"{home.name}.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
-    try:
-        line = first_line(process)
-        assert line, f"it ended with {process.wait()}: {log.read_text()}"
-        yield Control(process, json.loads(line)["url"])
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(DEADLINE_S)
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def first_line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        assert selector.select(DEADLINE_S), "it said nothing"
-        return os.read(process.stdout.fileno(), 4096)
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.05)  # between two looks at the condition
 
 
 @pytest.fixture(scope="module")
@@ -295,59 +234,3 @@ class TestThePage:
         answer = httpx.get(path, headers={"origin": "https://evil.example"})
         assert answer.status_code == 403
         assert "access-control-allow-origin" not in answer.headers
-
-
-class TestTheProcess:
-    """It holds the home, and lets it go when it is told to."""
-
-    def test_a_second_one_refuses_and_says_who_holds_the_home(
-        self, console: Control, installed: Flyball
-    ) -> None:
-        home = str(installed.platform.home)
-        port = console.url.rpartition(":")[2]
-        for place in ("0", port):
-            command = [sys.executable, "-m", "flyball.console", "--home", home, "--port", place]
-            second = subprocess.run(
-                command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
-            )
-            assert second.returncode == 3
-            assert second.stdout == ""
-            assert f"(process {console.process.pid} on " in second.stderr
-            assert len(second.stderr.splitlines()) == 1
-
-    def test_listens_on_loopback_only(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-m", "flyball.console", "--home", str(tmp_path / "home")]
-        command += ["--port", "0", "--host", "0.0.0.0"]
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=DEADLINE_S
-        )
-        assert done.returncode == 2
-        assert "ssh -L" in done.stderr
-        assert "Traceback" not in done.stderr
-
-    def test_ends_while_a_model_is_trained_and_goes_on_later(self, tmp_path: Path) -> None:
-        home, source = tmp_path / "home", tmp_path / "players.csv"
-        with source.open("w", newline="") as file:
-            rows = csv.writer(file)
-            for player in range(600):
-                for game in range(player % 7, 60, 5 + player % 3):
-                    rows.writerow([player, f"Game {game}", "purchase", 1.0, 0])
-        flyball = Flyball(home=home)
-        with control(home) as running:
-            flyball.run("games", [str(source)], wait=False)
-            wait_until(lambda: runs(flyball) == [RunPhase.SEARCHING], "a run that searches")
-            code, seconds = running.terminate()
-        assert code == 0
-        assert seconds < 10
-        assert runs(flyball) == [RunPhase.SEARCHING]
-        assert holder(home) is None
-        with control(home):
-            wait_until(lambda: runs(flyball) == [RunPhase.DONE], "the same run, done")
-
-
-def ended(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
-
-
-def runs(flyball: Flyball) -> list[RunPhase]:
-    return [run.phase for run in flyball.platform.records.find(Run, model="games")]

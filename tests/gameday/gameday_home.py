@@ -88,6 +88,7 @@ def picture(home: Path) -> dict[str, Any]:
             for about in (json.loads(json.loads(text)) for text, _ in _trials(home))
         ],
         "scratch": _names(home / "scratch"),
+        "litter": [path.name for path in home.glob(".arriving-*")],
         "unfinished": rows(
             home / "workflows.sqlite",
             "SELECT workflow_uuid FROM workflow_status WHERE status NOT IN ('SUCCESS', 'ERROR')",

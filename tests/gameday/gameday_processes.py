@@ -65,15 +65,20 @@ class Command:
         out, err = (_content(file) for file in self._said)
         return Ended(code, out, err)
 
-    def killed(self, *, whole_group: bool) -> None:
-        """``kill -9``: it, or its whole group. Holds where no process of the home is left then."""
-        if whole_group:
+    def killed(self, *, whole_group: bool) -> bool:
+        """``kill -9``: it, or its whole group. Holds where no process of the home is left then.
+
+        Returns:
+            whether that is what ended it (or it was done before).
+        """
+        if whole_group and self.running:
             os.killpg(self.process.pid, signal.SIGKILL)
         else:
             self.process.kill()
-        self.process.wait()
+        code = self.process.wait()
         gone = until(lambda: not processes_of(self.home), 30.0)
         assert gone, f"outlived the kill: {processes_of(self.home)}"
+        return code == -signal.SIGKILL
 
     def first_line(self) -> dict[str, Any]:
         """The JSON line by which a server says that it is ready."""

@@ -103,14 +103,18 @@ class TestAKilledRun:
 
     @pytest.mark.parametrize("seed", range(max(1, KILLS // PER_HOME)))
     def test_goes_on_after_kills_at_random_instants(self, seed, reference, tmp_path):
-        home, chance = tmp_path / "home", random.Random(seed)
-        for _ in range(PER_HOME):
+        home, chance, kills = tmp_path / "home", random.Random(seed), 0
+        while kills < PER_HOME:
             before = Finished.on(home)
-            instant = chance.uniform(0.05, 0.95) * reference.seconds
+            instant = chance.uniform(0.02, 0.7) * reference.seconds  # resumed, it is shorter
             with started("run", MODEL, reference.source, home=home) as command:
                 until(lambda: not command.running, instant)
-                command.killed(whole_group=chance.random() < 0.5)
+                fell = command.killed(whole_group=chance.random() < 0.5)
             before.still_stands(home)
+            kills += fell
+            if not fell:  # it came to its end before that instant
+                self._ends_like(reference, home)
+                home = tmp_path / f"home-{kills}"
         self._ends_like(reference, home)
 
     def test_is_taken_up_by_the_control_process(self, reference, tmp_path):

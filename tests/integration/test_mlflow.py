@@ -28,7 +28,8 @@ def first_use(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     code = (
         "from pathlib import Path\n"
         "from flyball.storage.tracking import MlflowTracker\n"
-        f"MlflowTracker('sqlite:///{root}/home/mlflow.sqlite', Path('{root}/home/r')).connect()\n"
+        f"tracker = MlflowTracker('sqlite:///{root}/home/mlflow.sqlite', Path('{root}/home/r'))\n"
+        "tracker.alias('games', 'champion', None)\n"
         "from mlflow.telemetry import get_telemetry_client\n"
         "assert get_telemetry_client() is None\n"
     )
@@ -70,7 +71,7 @@ def tracker(uri: str, tmp_path: Path) -> MlflowTracker:
 @pytest.fixture
 def client(uri: str, tracker: MlflowTracker) -> Iterator[Any]:
     """MLflow's own client."""
-    tracker.connect()
+    tracker.alias("nothing", "challenger", None)  # connects, which makes the database
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -196,8 +197,8 @@ class TestTheRegistry:
         assert client.get_registered_model("games").aliases == {}
 
     def test_an_unknown_version_cannot_be_champion(self, tracker: MlflowTracker) -> None:
-        """It is to be registered first."""
-        with pytest.raises(NotFound, match="register it first"):
+        """Training registers it."""
+        with pytest.raises(NotFound, match="is not registered"):
             tracker.alias("games", "champion", "1.0.0-00000000-00000000")
 
     def test_removing_an_alias_of_an_unknown_model_is_fine(self, tracker: MlflowTracker) -> None:
@@ -220,7 +221,8 @@ class TestConnecting:
         """One makes the database, the other waits for it."""
         uri = f"sqlite:///{tmp_path / 'm.sqlite'}"
         trackers = [MlflowTracker(uri, tmp_path / "r") for _ in range(2)]
-        threads = [threading.Thread(target=tracker.connect) for tracker in trackers]
+        nothing = ("games", "champion", None)
+        threads = [threading.Thread(target=one.alias, args=nothing) for one in trackers]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -233,7 +235,7 @@ class TestConnecting:
         path = tmp_path / "m.sqlite"
         path.write_bytes(b"not a database" * 100)
         with pytest.raises(EnvironmentFailed, match=r"m\.sqlite.*not a database"):
-            MlflowTracker(f"sqlite:///{path}", tmp_path / "r").connect()
+            MlflowTracker(f"sqlite:///{path}", tmp_path / "r").alias("games", "champion", None)
         assert path.read_bytes() == b"not a database" * 100
 
     def test_a_folder_that_cannot_be_made_is_said(self, tmp_path: Path) -> None:
@@ -246,11 +248,12 @@ class TestConnecting:
     def test_a_server_that_does_not_answer_is_said(
         self, tmp_path: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """In one sentence."""
+        """In one sentence, and without the password of its address."""
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        tracker = MlflowTracker("http://127.0.0.1:9", tmp_path / "r")
-        with pytest.raises(EnvironmentFailed, match=r"127\.0\.0\.1:9 cannot be used"):
+        tracker = MlflowTracker("http://ada:secret@127.0.0.1:9", tmp_path / "r")
+        with pytest.raises(EnvironmentFailed, match=r"127\.0\.0\.1:9 cannot be used") as refused:
             record(tracker, artifact)
+        assert "secret" not in str(refused.value)
 
 
 def test_another_seed_is_another_run(tracker: MlflowTracker, artifact: Path) -> None:

@@ -153,7 +153,7 @@ class TestAWorker:
             argv = [*COMMAND, "--home", str(home.home), "--port", port]
             second = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 3
-        assert f":{port} cannot be listened on: Address already in use" in second.stderr
+        assert f"cannot listen on port {port} of 127.0.0.1: Address already in use" in second.stderr
         assert "Traceback" not in second.stderr
 
 

@@ -20,7 +20,7 @@ import httpx
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from flyball import settings, wiring
+from flyball import configuration, wiring
 from flyball.domain.deployment import applied
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus, empty_route
@@ -119,7 +119,7 @@ class ToyHome:
         home.mkdir(parents=True, exist_ok=True)
         (home / "flyball.toml").write_text('[models.toy]\napplication = "toy"\n')
         self.home = home
-        self.platform = wiring.build(settings.load(home, environ={}))
+        self.platform = wiring.build(configuration.load(home, environ={}))
         self.records = self.platform.records
         self._count = 0
 

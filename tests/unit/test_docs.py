@@ -139,7 +139,7 @@ def endpoints() -> Iterator[tuple[str, str]]:
     from flyball.verbs import Flyball
 
     games = {"games": plugins.application("games")}
-    for api in (control(Flyball(config=Settings())), inference(_Edge(), games)):
+    for api in (control(Flyball(config=Settings())), inference(_Edge(), games, loopback=True)):
         for path, methods in api.openapi()["paths"].items():
             yield from ((method.upper(), path) for method in methods)
 

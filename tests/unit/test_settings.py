@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from flyball.configuration import load
 from flyball.errors import ConfigurationError
-from flyball.settings import Settings, load
+from flyball.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -149,12 +149,12 @@ def _recommendation(verdict: Verdict, against: Sequence[Mapping[str, Any]]) -> s
     match verdict:
         case Verdict.FAIL:
             return (
-                f"it does not hold its own against {culprit}: search longer (--trials), "
-                "or bring more and newer data"
+                f"it does not do well enough against {culprit}: search longer (--trials), "
+                "or train on more and newer data"
             )
         case Verdict.INCONCLUSIVE:
             return (
-                f"the data cannot tell it from {culprit}: judge it on more users, "
+                f"there is too little data to tell it from {culprit}: validate it on more users, "
                 "or let an operator decide"
             )
         case _:

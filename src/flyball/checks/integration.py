@@ -33,7 +33,7 @@ class ServesItsApi:
         elif broken:
             verdict, recommendation = (
                 Verdict.FAIL,
-                f"repair {broken[0]['tried']} before this version may serve",
+                f"fix {broken[0]['tried']} before this version may serve",
             )
         else:
             verdict, recommendation = Verdict.PASS, ""
@@ -42,7 +42,7 @@ class ServesItsApi:
             check=self.name,
             verdict=verdict,
             summary=(
-                f"{len(tried) - len(broken)} of {len(tried)} calls to a real server held"
+                f"{len(tried) - len(broken)} of {len(tried)} calls to a real server succeeded"
                 + (f"; {shown}" if shown else "")
             ),
             recommendation=recommendation,

@@ -30,7 +30,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def flyball(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Keeps machine-learning models in production healthy."""

@@ -32,12 +32,14 @@ INTERRUPTED = 130
 Home = Annotated[
     Path | None,
     typer.Option(
-        "--home", envvar="FLYBALL_HOME", help="Where the state lies; default .flyball.",
+        "--home", envvar="FLYBALL_HOME", help="Directory of the state. Default: .flyball.",
         show_default=False,
     ),
 ]  # fmt: skip
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="More logs, and tracebacks of errors.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Answer with one JSON document on standard output.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Log more, and show tracebacks of errors.")]
 
 
 @dataclass
@@ -62,6 +64,11 @@ class Cli:
     def flyball(self) -> Flyball:
         """The verbs of this home."""
         return self.opener(self.home)
+
+    def close(self) -> None:
+        """Let go of what the command opened."""
+        if "flyball" in vars(self):  # the cached property: made only if the command used it
+            self.flyball.close()
 
     def answer(self, value: Any, view: Callable[[], Iterable[RenderableType]]) -> None:
         """Show a verb's answer: the value as JSON, or its view for a person."""
@@ -134,6 +141,7 @@ def with_common_options(
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
             stack.enter_context(_quiet(debug))
+            stack.callback(cli.close)
             if around is not None:
                 stack.enter_context(around(cli))
             code = _ended(cli, function, own)

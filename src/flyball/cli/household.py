@@ -35,6 +35,7 @@ class Household:
         sample: whether the sample's first turn is still to be asked for.
         sampled: whether this is the sample's household.
         players: whether simulated players use the API.
+        log_level: the least severe line that workers and players log.
     """
 
     home: Path
@@ -46,25 +47,26 @@ class Household:
     sample: bool
     sampled: bool
     players: bool
+    log_level: str
 
     def children(self) -> list[Child]:
         """The processes to keep alive."""
         from flyball.executors.supervisor import Child
 
         python, home = (sys.executable, "-m"), ("--home", str(self.home))
-        fd = self.socket_fd
+        fd, logs = self.socket_fd, ("--log-level", self.log_level)
         port = ("--port", str(self.console_port))
         found = [Child(name="control", argv=[*python, "flyball.console", *home, *port])]
         found += [
             Child(
                 name=f"worker-{number}",
-                argv=[*python, "flyball.serving", *home, "--fd", str(fd)],
+                argv=[*python, "flyball.serving", *home, "--fd", str(fd), *logs],
                 pass_fds=(fd,),
             )
             for number in range(1, self.workers + 1)
         ]
         if self.players:
-            argv = [*python, "flyball.games.players", "--url", self.api]
+            argv = [*python, "flyball.cli.players", "--url", self.api, *logs]
             argv += ["--seed", str(SEED), "--rate", str(RATE)]
             found.append(Child(name="players", argv=argv))
         return found

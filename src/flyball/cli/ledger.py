@@ -27,10 +27,12 @@ def register(app: typer.Typer) -> None:
 def _unless_verifying(
     cli: Cli,
     ctx: typer.Context,
-    model: Annotated[str | None, typer.Option(help="Only this model's rows.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The last so many rows; 0 for all.")] = LIMIT,
+    model: Annotated[str | None, typer.Option(help="Only rows of this model.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Number of rows to show, the newest; 0 for all.")
+    ] = LIMIT,
 ) -> None:
-    """The record of all that was done: who, when, what, why."""
+    """List what was done: who, when, what and why."""
     from flyball.cli.views import standing
 
     if ctx.invoked_subcommand is not None:
@@ -40,9 +42,9 @@ def _unless_verifying(
 
 
 def verify(cli: Cli) -> None:
-    """Check the whole chain.
+    """Check that nobody changed the ledger.
 
-    Exit code 1 where a row was changed, removed or reordered; says which is the first.
+    Exits with 1 if a row was changed, removed or reordered, and says which is the first.
     """
     rows = cli.flyball.verify_ledger()
     said = f"the ledger holds: {rows:,} rows, none changed, removed or reordered"

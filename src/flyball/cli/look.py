@@ -23,10 +23,11 @@ def register(app: typer.Typer) -> None:
 def status(
     cli: Cli,
     model: Annotated[
-        str | None, typer.Argument(help="One model; default all.", show_default=False)
+        str | None,
+        typer.Argument(help="Only this model, in detail. Default: all.", show_default=False),
     ] = None,
 ) -> None:
-    """How things stand: processes, models, what serves."""
+    """Show what is running and what each model serves."""
     from flyball.cli.views import standing
 
     found = cli.flyball.status(model)
@@ -34,7 +35,7 @@ def status(
 
 
 def versions(cli: Cli, model: Model) -> None:
-    """All versions of a model, the oldest first."""
+    """List all versions of a model, oldest first."""
     from flyball.cli.views import standing
 
     found = cli.flyball.versions(model)
@@ -42,11 +43,11 @@ def versions(cli: Cli, model: Model) -> None:
 
 
 def show(cli: Cli, model: Model, version: Version) -> None:
-    """Everything recorded about a version."""
+    """Show everything recorded about a version."""
     from flyball.cli.views import details
 
     found = cli.flyball.show(model, version)
-    cli.answer(found, lambda: details.version(found, now()))
+    cli.answer(found, lambda: details.version(found, now(), cli.flyball.page))
 
 
 def served(
@@ -56,12 +57,12 @@ def served(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="ISO 8601, UTC where it names no zone; default now.",
+            help="Time in ISO 8601, UTC unless it names a zone. Default: now.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Which version served at a time, since when, and why."""
+    """Show which version served at a given time, since when, and why."""
     from flyball.cli.views import standing
 
     when = moment(at) if at is not None else None

@@ -18,9 +18,9 @@ NO = 1
 
 _BADLY = frozenset({Phase.FAILED, Phase.ROLLED_BACK})
 
-Model = Annotated[str, typer.Argument(help="The model's name.", show_default=False)]
+Model = Annotated[str, typer.Argument(help="Name of the model.", show_default=False)]
 Version = Annotated[
-    str, typer.Argument(help="A version's whole name, or its number.", show_default=False)
+    str, typer.Argument(help="Full name of the version, or just its number.", show_default=False)
 ]
 
 
@@ -44,18 +44,21 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCE]...",
-            help="Files to ingest first; none to train on the data there is.",
+            help="Files to ingest first. Default: train on the data already there.",
             show_default=False,
         ),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Follow it, or leave it to `flyball up`.")
+        bool,
+        typer.Option(
+            "--wait/--no-wait", help="Follow it to the end, or leave it to a running `flyball up`."
+        ),
     ] = True,
 ) -> int:
-    """One turn of the loop: ingest, train, validate, deploy.
+    """Turn the loop once: ingest, train, validate, deploy.
 
-    What is done already is not done again. Exit code 1 where the candidate was not promoted, or
-    its deployment ended badly.
+    Steps already done are not repeated. Exits with 1 if the candidate is not promoted or its
+    deployment fails.
     """
     from flyball.cli.views import turns
 
@@ -66,7 +69,7 @@ def run(
     with follow("ingest" if sources else "train") as progress:
         turn = cli.flyball.run(model, sources or (), progress=progress)
     assert not isinstance(turn, str)
-    cli.answer(turn, lambda: turns.turn(turn))
+    cli.answer(turn, lambda: turns.turn(turn, cli.flyball.page(turn.report)))
     served = turn.deployed is not None and turn.deployed.deployment.phase not in _BADLY
     return 0 if turn.report.decision is Decision.PROMOTE and served else NO
 
@@ -77,17 +80,17 @@ def ingest(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="CSV, JSONL or Parquet, also .gz and .zst.",
+            metavar="SOURCE...", help="CSV, JSONL or Parquet files, also as .gz or .zst.",
             show_default=False,
         ),
     ],
     batch_id: Annotated[
-        str | None, typer.Option(help="A name for the batch; default from its content.")
+        str | None, typer.Option(help="A name for the batch. Default: made from its content.")
     ] = None,
 ) -> None:  # fmt: skip
-    """One or more batches of data.
+    """Store one or more batches of data.
 
-    The same rows again are the same batch: said, and nothing is stored twice.
+    Rows that are already stored are recognised: nothing is stored twice.
     """
     from flyball.cli.views import turns
 
@@ -102,14 +105,20 @@ def train(
     cli: Cli,
     model: Model,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Configurations to try at most; default as set.")
+        int | None,
+        typer.Option(min=1, help="Most configurations to try. Default: from the settings."),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0.001, help="No trial begins after so many seconds.")
+        float | None,
+        typer.Option(
+            min=0.001, help="Start no trial after this many seconds. Default: from the settings."
+        ),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="A dataset version; default the newest.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Dataset version to train on. Default: the newest.")
+    ] = None,
 ) -> None:
-    """Search, fit, track and register a candidate."""
+    """Train a candidate: search, fit, track and register it."""
     from flyball.cli.views import turns
 
     with follow("train") as progress:
@@ -120,15 +129,15 @@ def train(
 
 
 def validate(cli: Cli, model: Model, version: Version) -> int:
-    """The checks of a candidate, and the decision.
+    """Check a candidate and decide whether to promote it.
 
-    Exit code 1 where the decision is not to promote.
+    Exits with 1 if the decision is not to promote.
     """
     from flyball.cli.views import turns
 
     with follow("validate") as progress:
         report = cli.flyball.validate(model, version, progress=progress)
-    cli.answer(report, lambda: turns.report(report))
+    cli.answer(report, lambda: turns.report(report, cli.flyball.page(report)))
     return 0 if report.decision is Decision.PROMOTE else NO
 
 
@@ -140,10 +149,10 @@ def deploy(
         Literal["blue-green"], typer.Option(help="How traffic moves to the version.")
     ] = "blue-green",
 ) -> int:
-    """A validated version into service.
+    """Put a validated version into service.
 
-    It is followed until every worker serves it. Exit code 1 where it ended badly; the version
-    before goes on serving.
+    Waits until every worker serves it. Exits with 1 if that fails; the previous version then
+    goes on serving.
     """
     from flyball.cli.views import turns
 
@@ -157,9 +166,9 @@ def deploy(
 def rollback(
     cli: Cli,
     model: Model,
-    reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "",
 ) -> None:
-    """The previous good version serves again, at once."""
+    """Let the previous good version serve again, at once."""
     from flyball.cli.views import turns
 
     done = cli.flyball.rollback(model, reason=reason)

@@ -13,15 +13,16 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from flyball.cli.household import Household
-from flyball.executors import lifeline
+from flyball.executors.lifeline import tied
 
 LOOK_EVERY_S = 0.25
 ANSWER_S = 5.0
 PLAYER = "player-00001"
+GO = b"go\n"
+"""Tells the sample's process that the control process is ready for its turn."""
 
 
 class Narrator(threading.Thread):
@@ -45,27 +46,32 @@ class Narrator(threading.Thread):
                 self._tell(f"API ready: {api}/docs")
             if self._until(lambda: answer(f"{self._house.console}/api/models") is not None):
                 self._tell(f"console ready: {self._house.console}")
+            if sampling is not None:
+                self._turn(sampling)
             ready = f"{api}/health/ready"  # asked first: a refused request is a line in the log
             if self._house.sampled and self._until(lambda: answer(ready) is not None):
                 self._until(self._first_recommendation)
-            while sampling is not None and sampling.poll() is None:
-                if self._stop_asked.wait(LOOK_EVERY_S):
-                    break
         finally:
             if sampling is not None:
                 _end(sampling)
 
     def _sample(self) -> subprocess.Popen[bytes]:
         """The first turn of the sample: a process of its own, whose memory is given back."""
-        house = self._house
-        tie = [sys.executable, "-I", "-S", str(Path(lifeline.__file__)), str(os.getpid())]
-        argv = [sys.executable, "-m", "flyball.cli.sample", str(house.home), house.console]
+        argv = [sys.executable, "-m", "flyball.cli.sample", str(self._house.home)]
         return subprocess.Popen(
-            [*tie, *argv],
+            tied(argv),
             stdin=subprocess.PIPE,  # its end tells the child that we are gone
             stdout=2,  # what it tells is progress
             start_new_session=True,
         )
+
+    def _turn(self, sampling: subprocess.Popen[bytes]) -> None:
+        """Let the sample's turn begin, and be silent until it ends: its bars own the screen."""
+        assert sampling.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it failed already, and said why
+            sampling.stdin.write(GO)
+            sampling.stdin.flush()
+        self._until(lambda: sampling.poll() is not None)
 
     def _first_recommendation(self) -> bool:
         url = f"{self._house.api}/v1/recommendations/{PLAYER}?k=5"
@@ -104,4 +110,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin is not None:
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

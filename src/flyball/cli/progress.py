@@ -59,7 +59,7 @@ class Lines:
         """Take one update."""
         if self._news.is_news(update) and update.stage != self._stage:
             self._stage = update.stage
-            typer.echo(f"{update.stage} ... ({_short(update.detail)})", err=True)
+            typer.echo(f"{update.stage} ...", err=True)
 
 
 class Live:
@@ -83,7 +83,7 @@ class Live:
             self._task,
             total=update.total or None,
             completed=update.done,
-            detail=_short(update.detail),
+            detail=_short(update.detail) if update.total else "",
         )
 
 

@@ -24,14 +24,14 @@ def init(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]", help="Default the home if one is named, else this directory.",
+            metavar="[DIR]", help="Where to write it. Default: the home if given, else this directory.",
             show_default=False,
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """Write a commented flyball.toml: every setting, its default.
+    """Write a commented flyball.toml with every setting and its default.
 
-    A file that is there is never overwritten.
+    An existing file is never overwritten.
     """
     from flyball.cli.config_file import template
     from flyball.settings import CONFIG_FILE
@@ -56,9 +56,9 @@ def init(
 
 
 def doctor(cli: Cli) -> int:
-    """What is installed, reachable, writable; what to repair.
+    """Check this installation and say what to fix.
 
-    Exit code 1 where anything fails.
+    Exits with 1 if any check fails.
     """
     from flyball.cli.views import health
     from flyball.doctor import Level, examine

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from flyball.settings import Server
 
 
+GRACE_S = 13.0
+"""Seconds processes have to end; longer than a worker drains (``serving.server``)."""
+
+
 def register(app: typer.Typer) -> None:
     """Add this command."""
     command(app, up, example="flyball up --sample\nflyball up --port 9000 --workers 4")
@@ -30,41 +34,43 @@ def up(
     *,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Of the API; default 8000, 0 takes a free one."),
+        typer.Option(min=0, max=65535, help="Port of the API. Default: 8000; 0 picks a free one."),
     ] = None,
     console_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Of the console; default 8080, 0 takes a free one."),
+        typer.Option(
+            min=0, max=65535, help="Port of the console. Default: 8080; 0 picks a free one."
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Serving processes; default one a core.")
+        int | None,
+        typer.Option(min=1, max=256, help="Number of serving processes. Default: one per core."),
     ] = None,
     sample: Annotated[
-        bool, typer.Option("--sample", help="A built-in world of games and players to try it on.")
+        bool, typer.Option("--sample", help="Try it on a built-in world of games and players.")
     ] = False,
     simulate: Annotated[
         bool,
-        typer.Option("--simulate/--no-simulate", help="With --sample: players use the live API."),
+        typer.Option(
+            "--simulate/--no-simulate", help="With --sample: simulated players use the live API."
+        ),
     ] = True,
 ) -> None:
-    """Control process, API and console, until Ctrl-C.
+    """Run the loop, the API and the console, until Ctrl-C.
 
-    A process that crashes is started again. Ctrl-C or SIGTERM stops everything in order, requests
-    in flight answered first; a second one kills.
+    A process that crashes is restarted. Ctrl-C or SIGTERM answers requests in flight, then stops
+    everything; a second one kills at once.
     """
     from flyball.cli import household
-    from flyball.cli.bound import free_port, listen
-    from flyball.serving.server import url_of
+    from flyball.serving.server import listening, url_of
     from flyball.telemetry import logs
 
     logs.configure(level="info" if cli.debug else "warning")
     server = cli.flyball.settings.server
     household.check(cli.flyball, sample=sample)
     cli.out = _own_output(cli.out)
-    with listen(server.host, _or(port, server.port), option="--port") as sock:
-        page = free_port(
-            server.host, _or(console_port, server.console_port), option="--console-port"
-        )
+    with listening(server.host, _or(port, server.port)) as sock:
+        page = _free_port(server.host, _or(console_port, server.console_port))
         house = household.Household(
             home=cli.flyball.platform.home,
             api=url_of(sock),
@@ -75,11 +81,21 @@ def up(
             sample=sample and household.needs_sample(cli.flyball),
             sampled=sample,
             players=sample and simulate,
+            log_level="info" if cli.debug else "warning",
         )
         household.prepare(cli.flyball)
         _introduce(cli, house, server)
         _keep(house, cli)
     cli.say("stopped")
+
+
+def _free_port(host: str, port: int) -> int:
+    """The console's port: ``port`` if it is free, or a free one for 0."""
+    from flyball.serving.server import listening
+
+    with listening(host, port, option="--console-port") as sock:
+        found: int = sock.getsockname()[1]
+    return found
 
 
 def _or(given: int | None, default: int) -> int:
@@ -133,7 +149,7 @@ def _keep(house: Household, cli: Cli) -> None:
     from flyball.executors.supervisor import Supervisor
 
     stop = threading.Event()
-    supervisor = Supervisor(house.children(), grace_s=8.0)
+    supervisor = Supervisor(house.children(), grace_s=GRACE_S)
 
     def asked(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():

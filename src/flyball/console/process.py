@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from flyball.configuration import load
 from flyball.console.api import create_app
 from flyball.console.guard import check_host
 from flyball.console.server import Server, Stop
@@ -18,7 +19,6 @@ from flyball.loop import lock
 from flyball.loop.controller import Controller
 from flyball.loop.engine import engine
 from flyball.serving.server import announce, listening, url_of
-from flyball.settings import load
 from flyball.verbs import Flyball
 
 CLOSE_S = 4.0
@@ -40,9 +40,11 @@ def serve(home: Path, *, port: int, host: str | None = None, stop: Stop | None =
         FlyballError: it cannot begin; says why.
     """
     stop = stop or Stop()
-    flyball = Flyball(config=load(home))
-    settings = flyball.settings
-    with _socket(flyball.platform.home, check_host(host or settings.server.host), port) as sock:
+    settings = load(home)
+    with (
+        Flyball(config=settings) as flyball,
+        _socket(flyball.platform.home, check_host(host or settings.server.host), port) as sock,
+    ):
         url = url_of(sock)
         with engine(flyball.platform, lock.CONTROL):
             controller = Controller(flyball.platform)

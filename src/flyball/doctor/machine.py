@@ -43,7 +43,7 @@ def packages(distribution: str = "flyball") -> Iterator[Finding]:
     )
     for extra, names in sorted(needed.items()):
         missing = [name for name in names if _problem(name)]
-        said = f"not installed ({', '.join(_bare(n) for n in missing)})" if missing else "installed"
+        said = f"not installed (needs {', '.join(map(_bare, missing))})" if missing else "installed"
         yield ok(f"extra {extra}", said)
 
 
@@ -88,7 +88,7 @@ def resources() -> Finding:
     """Cores and memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    said = f"{cores} core(s), {memory / GIB:.1f} GiB of memory"
+    said = f"{cores} {'core' if cores == 1 else 'cores'}, {memory / GIB:.1f} GiB of memory"
     if memory < LOW_MEMORY:
         return warn("machine", said, "training may need more; 2 GiB are enough for the sample")
     return ok("machine", said)
@@ -98,7 +98,7 @@ def home(directory: Path) -> Iterator[Finding]:
     """Whether the home can be written, and the free space on its disk."""
     there = next(p for p in (directory, *directory.parents) if p.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        what = "is no directory" if not there.is_dir() else "cannot be written"
+        what = "is not a directory" if not there.is_dir() else "cannot be written"
         yield fail("home", f"{there} {what}", "change that, or choose another --home")
         return
     made = "" if there == directory else " (not made yet: the first command makes it)"

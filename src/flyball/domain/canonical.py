@@ -15,8 +15,8 @@ from flyball.errors import InvalidRequest
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON types: dataclasses become objects, enums their values, times ISO 8601, paths
-    text.
+    """``value`` as JSON types: dataclasses become objects, enums their values, times ISO 8601,
+    paths text.
 
     Raises:
         TypeError: a type that has no one spelling (sets, objects of unknown classes).
@@ -25,10 +25,8 @@ def plain(value: Any) -> Any:
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return plain(value.value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, PurePath):
-        return str(value)
+    if isinstance(value, datetime | PurePath):
+        return value.isoformat() if isinstance(value, datetime) else str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

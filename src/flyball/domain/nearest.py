@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from flyball.errors import NotFound
 
@@ -12,6 +12,12 @@ from flyball.errors import NotFound
 def nearest(name: str, known: Sequence[str], *, count: int = 3) -> tuple[str, ...]:
     """Up to ``count`` known names that look like ``name``, the likest first."""
     return tuple(difflib.get_close_matches(name, known, n=count, cutoff=0.5))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"``, to end a message about a wrong name; empty where none is near."""
+    near = nearest(name, list(known), count=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def not_found(kind: type, id: str, known: Sequence[str]) -> NotFound:

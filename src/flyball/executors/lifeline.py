@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
 
@@ -31,6 +32,15 @@ def die_with_parent(parent: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)  # it ended before the kernel was asked
         return
     threading.Thread(target=_end_at_eof, name="lifeline", daemon=True).start()
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """The command that becomes ``argv`` and ends with this process (see ``die_with_parent``).
+
+    Give it a standard input of which only this process holds the other end.
+    """
+    # -I -S: no site-packages for the few milliseconds before it becomes the program.
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *argv]
 
 
 def _end_at_eof() -> None:

@@ -7,16 +7,14 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
-from flyball.executors import lifeline
+from flyball.executors.lifeline import tied
 
 _STOP = object()
 
@@ -140,10 +138,8 @@ class Supervisor:
         kept.due = None
         kept.started = time.monotonic()
         child = kept.child
-        # -I -S: no site-packages for the few milliseconds before it becomes the child's program.
-        tie = [sys.executable, "-I", "-S", str(Path(lifeline.__file__)), str(os.getpid())]
         kept.process = subprocess.Popen(
-            [*tie, *child.argv],
+            tied(child.argv),
             stdin=subprocess.PIPE,  # held open: its end tells the child that we are gone
             pass_fds=tuple(child.pass_fds),
             env=None if child.env is None else dict(child.env),

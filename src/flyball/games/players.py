@@ -259,7 +259,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=8.0, help="sessions a second on average")
     parser.add_argument("--players", type=int, default=2000, help="how many the world has")
     asked = parser.parse_args(arguments)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     code = 0
     try:
         world = World(asked.seed, asked.players)
@@ -272,4 +271,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     sys.exit(main())

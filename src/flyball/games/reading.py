@@ -9,18 +9,8 @@ from starlette.requests import Request
 
 from flyball.errors import InvalidRequest
 
-MAX_BODY_BYTES = 8 * 2**20
-"""A larger request is refused before it is read whole."""
 
-
-class TooLarge(InvalidRequest):
-    """The body of a request is larger than the server takes."""
-
-    status: ClassVar[int] = 413
-    title: ClassVar[str] = "The request is too large"
-
-
-class NotSaidToBeJson(InvalidRequest):
+class NotJson(InvalidRequest):
     """The request does not declare a body of JSON."""
 
     status: ClassVar[int] = 415
@@ -28,26 +18,16 @@ class NotSaidToBeJson(InvalidRequest):
 
 
 async def body_of(request: Request) -> bytes:
-    """The body of a request, read no further than the limit.
+    """The body of a request; how much it may carry is the server's business.
 
     Raises:
-        TooLarge: it is larger than ``MAX_BODY_BYTES``.
-        NotSaidToBeJson: a browser lets any page post other types to a local server.
+        NotJson: a browser lets any page post other types to a local server.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        raise NotSaidToBeJson(
-            f"the body is said to be {kind or 'of no type'}; send JSON with the header "
-            "Content-Type: application/json"
-        )
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer at once")
-        parts.append(part)
-    return b"".join(parts)
+        found = f"the Content-Type is {kind}" if kind else "there is no Content-Type"
+        raise NotJson(f"{found}; send JSON with the header Content-Type: application/json")
+    return await request.body()
 
 
 S = TypeVar("S")

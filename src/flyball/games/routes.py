@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from flyball.domain.traffic import Event, EventType, answer_id
 from flyball.errors import FlyballError, InvalidRequest, NotFound
@@ -215,15 +217,27 @@ class _Answering:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if error is not None and not isinstance(error, Exception):
+        if isinstance(error, ClientDisconnect) or not isinstance(error, Exception | None):
             return  # the caller went away: there is no answer to count
-        status = 200 if error is None else error.status if isinstance(error, FlyballError) else 500
         try:
             choice = self._choice or self._host.choose(EVERYBODY)
         except NotFound:
             return
         seconds = time.perf_counter() - self._start
-        self._host.served(choice, self._endpoint, seconds, status)
+        self._host.served(choice, self._endpoint, seconds, _status(error))
+
+
+def _status(error: Exception | None) -> int:
+    """The HTTP status that an answer will have."""
+    match error:
+        case None:
+            return 200
+        case FlyballError():
+            return error.status
+        case HTTPException():  # of the server around us: a body that is too large
+            return error.status_code
+        case _:
+            return 500
 
 
 def _event(sent: EventIn, model: str, received: datetime) -> Event:

@@ -6,57 +6,55 @@ is killed, or a second one that starts after it, goes on where the records stand
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.routing import LOST_AFTER_S, WorkerStatus
-from flyball.errors import FlyballError, StaleWrite
 from flyball.loop.parts import Parts
 from flyball.loop.tasks import desk
+from flyball.loop.troubles import Troubles, attempted, report
+from flyball.loop.upkeep import Aliases, Housekeeping
 from flyball.steps.deploy import advance
 from flyball.steps.desk import Desk
 from flyball.steps.monitor import monitor
 from flyball.steps.rollback import restore
 
-log = logging.getLogger("flyball.controller")
-
 TICK_S = 1.0
 ACTOR = "controller"
 
 
-def tick(parts: Parts) -> None:
-    """Move every rollout and bake as far as one look allows, and keep the registry's aliases true.
+def tick(parts: Parts, *, since: datetime | None = None) -> Troubles:
+    """Move every bake and rollout as far as one look allows.
 
-    A record that somebody else moved meanwhile is left for the next tick.
+    Args:
+        since: when this process began to tick; see ``Desk.since``.
+
+    Returns:
+        what could not be done; the rest was done all the same.
     """
+    acts: dict[str, Callable[[], object]] = {}
     for model in sorted(parts.settings.models):
-        bench = desk(parts, model, ACTOR)
-        for act in (_advance, _monitor, _restore):
-            try:
-                act(parts, bench, model)
-            except StaleWrite:
-                log.info("%s: moved by somebody else; looking again at the next tick", model)
-    _forget_lost(parts)
-
-
-def _advance(parts: Parts, bench: Desk, model: str) -> None:
-    del parts
-    for deployment in bench.records.find(Deployment, model=model, limit=1):
-        advance(bench, deployment)
+        bench = desk(parts, model, ACTOR, since=since)
+        acts[f"bake of {model}"] = partial(_monitor, parts, bench, model)
+        acts[f"rollout of {model}"] = partial(_advance, bench, model)
+        acts[f"rollback of {model}"] = partial(restore, bench, model)
+    acts["lost workers"] = partial(_forget_lost, parts)
+    return attempted(acts)
 
 
 def _monitor(parts: Parts, bench: Desk, model: str) -> None:
-    for deployment in bench.records.find(Deployment, model=model, limit=1):
+    """Every bake, not the newest deployment's alone: a newer one may be loading or have failed."""
+    for deployment in bench.records.find(Deployment, model=model):
         if deployment.phase is Phase.BAKING:
             monitor(bench, deployment, parts.events)
 
 
-def _restore(parts: Parts, bench: Desk, model: str) -> None:
-    del parts
-    restore(bench, model)
+def _advance(bench: Desk, model: str) -> None:
+    for deployment in bench.records.find(Deployment, model=model, limit=1):
+        advance(bench, deployment)
 
 
 def _forget_lost(parts: Parts) -> None:
@@ -67,67 +65,37 @@ def _forget_lost(parts: Parts) -> None:
             parts.records.discard(WorkerStatus, worker.id)
 
 
-class Housekeeping:
-    """Forgets windows of traffic that are older than is kept; events stay."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._due = parts.clock.now()
-
-    def tidy(self) -> None:
-        """Look once an hour."""
-        now = self._parts.clock.now()
-        if now >= self._due:
-            self._parts.events.forget_windows(before=now - self._parts.settings.server.keep_windows)
-            self._due = now + timedelta(hours=1)
-
-
-class Aliases:
-    """Keeps the registry's ``champion`` alias on the version that the route says serves.
-
-    The record changes first (a rollback does not wait for a registry); this follows it.
-    """
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._told: dict[str, str | None] = {}
-
-    def follow(self) -> None:
-        """Tell the registry of every champion that changed since the last call."""
-        for model in self._parts.settings.models:
-            champion = desk(self._parts, model, ACTOR).route(model).champion
-            if champion is not None and self._told.get(model) != champion:
-                self._parts.tracker.alias(model, "champion", champion)
-                self._told[model] = champion
-
-
 class Controller:
-    """Ticks in a thread of its own until it is closed."""
+    """Ticks in a thread of its own until it is closed; upkeep has another, as it may be slow."""
 
     def __init__(self, parts: Parts, *, every_s: float = TICK_S) -> None:
-        self._acts: tuple[Callable[[], None], ...] = (
-            lambda: tick(parts),
-            Aliases(parts).follow,
-            Housekeeping(parts).tidy,
-        )
+        began = parts.clock.now()
+        aliases, house = Aliases(parts), Housekeeping(parts)
+
+        def upkeep() -> Troubles:
+            return aliases.follow() | attempted({"old windows": house.tidy})
+
         self._every_s = every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(act,), name=name, daemon=True)
+            for name, act in (("controller", partial(tick, parts, since=began)), ("upkeep", upkeep))
+        ]
 
     def start(self) -> None:
         """Begin ticking."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """Stop after the tick under way."""
+        """Stop after what is under way."""
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
+    def _repeat(self, act: Callable[[], Troubles]) -> None:
+        troubles: Troubles = {}
         while not self._stop.is_set():
-            for act in self._acts:
-                try:
-                    act()
-                except FlyballError as error:
-                    log.warning("tick failed, trying again in %.0f s: %s", self._every_s, error)
+            before, troubles = troubles, act()
+            report(troubles, before)
             self._stop.wait(self._every_s)

@@ -52,14 +52,18 @@ def engine(parts: Parts, role: str) -> Iterator[Underway]:
     with control_lock(parts.home, role, now=parts.clock.now()):
         _empty(parts.scratch())
         underway, over = Underway(), threading.Event()
-        _launch(parts, underway)
-        if role == CONTROL:
-            args = (underway, over)
-            threading.Thread(target=_take_up_again, args=args, name="stranded", daemon=True).start()
+        stranded = threading.Thread(
+            target=_take_up_again, args=(underway, over), name="stranded", daemon=True
+        )
         try:
+            _launch(parts, underway)
+            if role == CONTROL:
+                stranded.start()
             yield underway
         finally:
             over.set()
+            if stranded.is_alive():
+                stranded.join(_POLL_S)  # it may be in the middle of a look at a slow database
             DBOS.destroy(destroy_registry=True)
 
 
@@ -81,17 +85,13 @@ def _launch(parts: Parts, underway: Underway) -> None:
         "serializer": JsonCodec(),
         "log_level": "CRITICAL",
     }
-    try:
-        with _translated(url):
-            _write_ahead(url)
-            DBOS(config=config)
-            register(parts, underway)
-            DBOS.launch()
-            DBOS.register_queue(WORK, worker_concurrency=1, polling_interval_sec=_POLL_S)
-            DBOS.register_queue(ROLLOUTS, worker_concurrency=8, polling_interval_sec=_POLL_S)
-    except StorageUnavailable:
-        DBOS.destroy(destroy_registry=True)
-        raise
+    with _translated(url):
+        _write_ahead(url)
+        DBOS(config=config)
+        register(parts, underway)
+        DBOS.launch()
+        DBOS.register_queue(WORK, worker_concurrency=1, polling_interval_sec=_POLL_S)
+        DBOS.register_queue(ROLLOUTS, worker_concurrency=8, polling_interval_sec=_POLL_S)
 
 
 def _take_up_again(underway: Underway, over: threading.Event) -> None:
@@ -210,21 +210,16 @@ class Client:
         Raises:
             FlyballError: the one that ended it.
         """
-        try:
-            found: Plain = self._client.retrieve_workflow(workflow).get_result(
-                polling_interval_sec=_POLL_S
-            )
-        except FlyballError:
-            raise
-        except Exception as error:
-            raise error_from(type(error).__name__, str(error)) from error
-        return found
-
-    def unfinished(self) -> list[str]:
-        """Ids of workflows that have not ended."""
         with _translated(self._url):
-            found = self._client.list_workflows(status=sorted(_UNFINISHED))
-        return [status.workflow_id for status in found]
+            try:
+                found: Plain = self._client.retrieve_workflow(workflow).get_result(
+                    polling_interval_sec=_POLL_S
+                )
+            except (FlyballError, SQLAlchemyError):
+                raise
+            except Exception as error:
+                raise error_from(type(error).__name__, str(error)) from error
+        return found
 
     def _status(self, workflow: str) -> str | None:
         with _translated(self._url):

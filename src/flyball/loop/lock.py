@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,9 @@ from flyball.errors import AlreadyRunning, StorageUnavailable
 
 CONTROL = "flyball up"
 """The role of the lasting control process; a command that works alone has its own name."""
+
+_LOOKS = 1000
+"""Tries to get past others who only look; each look of theirs takes microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,33 +42,46 @@ def control_lock(home: Path, role: str, *, now: datetime) -> Iterator[None]:
         AlreadyRunning: says who holds it.
         StorageUnavailable: the home cannot be written.
     """
-    path = home / "control.lock"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageUnavailable(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        who = holder(home) or "another process"
-        raise AlreadyRunning(
-            f"{home} is held by {who}; wait until it is done, stop it, or choose another --home"
-        ) from None
     me = Holder(
         role=role,
         pid=os.getpid(),
         host=socket.gethostname(),
         started_at=now.isoformat(timespec="seconds"),
     )
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
+    path = home / "control.lock"
+    with ExitStack() as held:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            held.callback(os.close, descriptor)
+            _take(descriptor, home)
+            held.callback(os.ftruncate, descriptor, 0)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"{path} cannot be written: {error.strerror}; free space or fix its permissions, "
+                "or choose another --home"
+            ) from error
         yield
-    finally:
-        os.ftruncate(descriptor, 0)
-        os.close(descriptor)
+
+
+def _take(descriptor: int, home: Path) -> None:
+    """Lock the file, or raise AlreadyRunning.
+
+    ``holder`` looks at the lock by sharing it for an instant, and such a look is not a holder.
+    """
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if (who := holder(home)) is not None:
+                break
+    raise AlreadyRunning(
+        f"{home} is held by {who or 'another process'}; wait until it is done, stop it, "
+        "or choose another --home"
+    )
 
 
 def holder(home: Path) -> Holder | None:

@@ -7,8 +7,9 @@ returned to the next. So a workflow that is lost, or run twice, does no harm.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from dbos import DBOS
 
@@ -26,10 +27,25 @@ rollouts mostly wait, so they do not wait for work."""
 
 LOOK_EVERY_S = 0.05
 
+Body: TypeAlias = Callable[..., object]
+
 
 def register(parts: Parts, underway: Underway) -> None:
     """Declare the workflows and their steps to the engine, for one installation's parts."""
-    carried = underway.carried(lambda: DBOS.workflow_id)
+    _workflows(_steps(parts), underway.carried(lambda: DBOS.workflow_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """The recorded steps: each is done once, however often its workflow is taken up again."""
+
+    ingest: Callable[[str, str, str | None, str], Plain]
+    train: Callable[[str, Mapping[str, Any], str], Plain]
+    validate: Callable[[str, str], Plain]
+    deploy: Callable[[str, str, bool], Plain]
+
+
+def _steps(parts: Parts) -> _Steps:
     between_looks = threading.Event()  # never set: its wait is the pause between two looks
 
     def pause() -> None:
@@ -51,12 +67,16 @@ def register(parts: Parts, underway: Underway) -> None:
     def deploy_one(version: str, actor: str, again: bool) -> Plain:
         return tasks.deploy(parts, version, actor=actor, again=again, wait=pause)
 
+    return _Steps(ingest=ingest_one, train=train_one, validate=validate_one, deploy=deploy_one)
+
+
+def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
     @DBOS.workflow(name="ingest")
     @carried
     def ingest(request: Plain) -> Plain:
         model, actor = request["model"], request["actor"]
         done = [
-            ingest_one(model, location, request.get("batch_id"), actor)
+            step.ingest(model, location, request.get("batch_id"), actor)
             for location in request["sources"]
         ]
         return {"batches": done}
@@ -64,27 +84,27 @@ def register(parts: Parts, underway: Underway) -> None:
     @DBOS.workflow(name="train")
     @carried
     def train(request: Plain) -> Plain:
-        return train_one(request["model"], request, request["actor"])
+        return step.train(request["model"], request, request["actor"])
 
     @DBOS.workflow(name="validate")
     @carried
     def validate(request: Plain) -> Plain:
-        return validate_one(request["version"], request["actor"])
+        return step.validate(request["version"], request["actor"])
 
     @DBOS.workflow(name="deploy")
     @carried
     def deploy(request: Plain) -> Plain:
-        return deploy_one(request["version"], request["actor"], True)
+        return step.deploy(request["version"], request["actor"], True)
 
     @DBOS.workflow(name="run")
     @carried
     def run(request: Plain) -> Plain:
         model, actor = request["model"], request["actor"]
-        batches = [ingest_one(model, location, None, actor) for location in request["sources"]]
+        batches = [step.ingest(model, location, None, actor) for location in request["sources"]]
         data = batches[-1]["dataset"].removeprefix(f"{model}/") if batches else None
-        trained = train_one(model, {"data": data}, actor)
-        report = validate_one(trained["version"], actor)
+        trained = step.train(model, {"data": data}, actor)
+        report = step.validate(trained["version"], actor)
         turn = {"batches": batches, "train": trained, "validate": report, "deploy": None}
         if report["decision"] == Decision.PROMOTE:
-            turn["deploy"] = deploy_one(trained["version"], actor, False)
+            turn["deploy"] = step.deploy(trained["version"], actor, False)
         return turn

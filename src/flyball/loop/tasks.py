@@ -7,32 +7,39 @@ Each is idempotent by what it is asked for: a second time it finds its work done
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from flyball.domain.data import DatasetVersion
 from flyball.domain.deployment import FINAL, Deployment, Phase
-from flyball.domain.lifecycle import ModelVersion, State
+from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.validation import Decision
 from flyball.errors import DeploymentError, StaleWrite
 from flyball.loop.parts import Parts
+from flyball.loop.upkeep import announce
 from flyball.steps import deploy as deploying
 from flyball.steps.desk import Desk
 from flyball.steps.ingest import ingest as ingest_step
 from flyball.steps.train import train as train_step
 from flyball.steps.validate import validate as validate_step
 
+_FOLLOWED = FINAL | {Phase.BAKING}
+"""A deployment is followed until it is in one of these."""
+
 Plain: TypeAlias = dict[str, Any]
 Wait: TypeAlias = Callable[[], None]
 """Returns after a short while; what a task does between two looks at the workers."""
 
 
-def desk(parts: Parts, model: str, actor: str) -> Desk:
-    """The rollout verbs' desk for a model."""
+def desk(parts: Parts, model: str, actor: str, *, since: datetime | None = None) -> Desk:
+    """The rollout verbs' desk for a model; ``since`` is when this process began to look."""
     return Desk(
         records=parts.records,
         target=parts.target,
         clock=parts.clock,
         rollout=parts.model(model).rollout,
         actor=actor,
+        since=since,
     )
 
 
@@ -100,6 +107,8 @@ def validate(parts: Parts, version_id: str, actor: str) -> Plain:
         actor=actor,
         scratch=parts.scratch(),
     )
+    if report.decision is Decision.REJECT:
+        announce(parts, version.model)  # it is no challenger any more
     return {"report": report.id, "decision": str(report.decision)}
 
 
@@ -107,30 +116,28 @@ def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait
     """A version into service, followed until its bake begins.
 
     Args:
-        again: deploy also a version that failed or was rolled back before (an operator's wish);
-            the pipeline does not.
+        again: deploy also a version that was deployed before and does not serve now (an
+            operator's wish); the pipeline does not.
 
     Raises:
         DeploymentError: it could not be deployed; the version before goes on serving.
     """
     version = parts.records.get(ModelVersion, version_id)
-    bench = desk(parts, version.model, actor)
+    bench = desk(parts, version.model, actor, since=parts.clock.now())
     settled = _settled(bench, version, again=again)
     if settled is not None:
-        _announce(parts, bench, settled)
+        announce(parts, version.model)
         return {"deployment": settled.id, "phase": str(settled.phase), "new": False}
     with parts.target.at_least_one_worker():
-        deployment = _followed(bench, deploying.begin(bench, version, strategy="blue-green"), wait)
+        deployment = deploying.begin(bench, version, strategy="blue-green")
+        deployment = _followed(bench, deployment, wait)
+    while deployment.phase not in _FOLLOWED:
+        with parts.target.at_least_one_worker():
+            deployment = _followed(bench, deployment, wait)
     if deployment.phase is Phase.FAILED:
         raise DeploymentError(f"{version_id} was not deployed: {deployment.detail}")
-    _announce(parts, bench, deployment)
+    announce(parts, version.model)
     return {"deployment": deployment.id, "phase": str(deployment.phase), "new": True}
-
-
-def _announce(parts: Parts, bench: Desk, deployment: Deployment) -> None:
-    """Tell the registry who serves; again where a kill came between the record and this."""
-    if bench.route(deployment.model).champion == deployment.version:
-        parts.tracker.alias(deployment.model, "champion", deployment.version)
 
 
 def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment | None:
@@ -143,13 +150,16 @@ def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment |
     if not past or past[-1].phase in (Phase.LOADING, Phase.SWITCHING):
         return None
     serves = bench.route(version.model).champion == version.name
-    if serves or not (again and version.state is State.STAGING):
-        return past[-1]
-    return None
+    return past[-1] if serves or not again else None
 
 
 def _followed(bench: Desk, deployment: Deployment, wait: Wait) -> Deployment:
-    while deployment.phase not in FINAL | {Phase.BAKING}:
+    """The deployment as far as it comes while there are workers.
+
+    One that was killed looks alive for some seconds. Once it is missed and nobody is left, another
+    must be found before this can go on.
+    """
+    while deployment.phase not in _FOLLOWED and bench.target.workers():
         try:
             after = deploying.advance(bench, deployment)
         except StaleWrite:  # the controller moved it first

@@ -8,11 +8,14 @@ it must be told, and the lasting control process must take it up again.
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from flyball.errors import FlyballError, StorageUnavailable
+
+log = logging.getLogger("flyball.engine")
 
 UNRECORDED_AFTER_S = 10.0
 """A workflow whose body ended so long ago, and that is still unfinished, could not be recorded."""
@@ -22,12 +25,17 @@ UNBEGUN_AFTER_S = 60.0
 
 
 class Underway:
-    """The workflows whose bodies run in this process. Thread-safe."""
+    """The workflows whose bodies run in this process. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        now: seconds, never going back.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
+        self._now = now
         self._running = 0
-        self._rests_since = time.monotonic()
+        self._rests_since = now()
         self._ended: dict[str, Exception | None] = {}
 
     def carried(
@@ -48,6 +56,7 @@ class Underway:
                     return body(request)
                 except Exception as raised:
                     error = raised
+                    log.info("%s was ended by an error", workflow_id(), exc_info=raised)
                     raise
                 finally:
                     self._end(workflow_id() or "", error)
@@ -59,12 +68,12 @@ class Underway:
     def rested_s(self) -> float:
         """How long nothing has been under way; 0 while something is."""
         with self._lock:
-            return 0.0 if self._running else time.monotonic() - self._rests_since
+            return 0.0 if self._running else self._now() - self._rests_since
 
     def awaited(self) -> None:
         """There is work from now on: the engine has not rested so far."""
         with self._lock:
-            self._rests_since = time.monotonic()
+            self._rests_since = self._now()
 
     def check(self, workflow: str) -> None:
         """Nothing while an unfinished workflow is worked on.
@@ -81,8 +90,8 @@ class Underway:
             raise error
         reason = f" ({' '.join(str(getattr(error, 'orig', error)).split())})" if error else ""
         raise StorageUnavailable(
-            f"how far {workflow} has come could not be recorded{reason}; free space or fix the "
-            "permissions of the home, then run the same command again: it goes on from there"
+            f"the progress of {workflow} could not be recorded{reason}; free space or fix the "
+            "permissions of the home, then run the same command again: it continues from there"
         )
 
     def _begin(self) -> None:
@@ -92,5 +101,5 @@ class Underway:
     def _end(self, workflow: str, error: Exception | None) -> None:
         with self._lock:
             self._running -= 1
-            self._rests_since = time.monotonic()
+            self._rests_since = self._now()
             self._ended[workflow] = error

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     place.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
     parser.add_argument("--only", metavar="MODEL/VERSION", help="serve one version, follow nothing")
     parser.add_argument("--parent", type=int, help="end when this process, our parent, ends")
+    parser.add_argument("--log-level", default="info", help="the least severe line to log")
     parser.add_argument("--json-logs", action="store_true", help="logs as JSON")
     return parser
 
@@ -76,7 +77,7 @@ def _prepare_process(arguments: argparse.Namespace) -> None:
         metrics.share(arguments.home.resolve() / "run" / "metrics")
     from flyball.telemetry import logs
 
-    logs.configure(json=arguments.json_logs)
+    logs.configure(json=arguments.json_logs, level=arguments.log_level)
 
 
 if __name__ == "__main__":

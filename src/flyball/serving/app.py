@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi_offline import FastAPIOffline
 
 from flyball import __version__
 from flyball.ports import Application
 from flyball.serving import problems
 from flyball.serving.limits import BodyLimit
+from flyball.serving.rebinding import OwnNames
 from flyball.serving.worker import Served
 
 DESCRIPTION = """Live models kept healthy by Flyball.
@@ -19,15 +21,19 @@ DESCRIPTION = """Live models kept healthy by Flyball.
 Every error is a problem document (RFC 9457). `/metrics` is for Prometheus."""
 
 
-def create_app(worker: Served, applications: Mapping[str, Application]) -> FastAPI:
+def create_app(
+    worker: Served, applications: Mapping[str, Application], *, loopback: bool
+) -> FastAPI:
     """The ASGI application of one worker.
 
     Args:
         worker: what serves.
         applications: by model; the first model of each application is mounted at ``/``, further
             ones at ``/models/{model}``.
+        loopback: whether it is reached from this machine only; then foreign names are refused.
     """
-    app = FastAPI(
+    app = FastAPIOffline(  # its page of documentation loads nothing from elsewhere
+        redoc_url=None,
         title="Flyball inference API",
         version=__version__,
         description=DESCRIPTION,
@@ -35,6 +41,8 @@ def create_app(worker: Served, applications: Mapping[str, Application]) -> FastA
     )
     problems.install(app)
     app.add_middleware(BodyLimit)
+    if loopback:
+        app.add_middleware(OwnNames)
     _add_probes(app, worker)
     mounted: set[str] = set()
     for model, application in applications.items():
@@ -45,6 +53,11 @@ def create_app(worker: Served, applications: Mapping[str, Application]) -> FastA
 
 
 def _add_probes(app: FastAPI, worker: Served) -> None:
+    @app.get("/", include_in_schema=False)
+    async def front() -> Response:
+        """For a person with a browser."""
+        return RedirectResponse("/docs")
+
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
         """Whether the process answers at all."""

@@ -43,7 +43,7 @@ class BodyLimit:
 
     @property
     def _detail(self) -> str:
-        return f"a request may carry {self._most} bytes; send the rest in further requests"
+        return f"a request may carry at most {self._most:,} bytes; send less in one request"
 
     def _refusal(self) -> ASGIApp:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE

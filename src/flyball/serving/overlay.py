@@ -1,7 +1,8 @@
 """What users did since the snapshots were made, kept in memory by every worker.
 
 A version is made from data of some past; a user who bought a game a second ago must not be offered
-it again. Each worker reads every event of the store once, and then what is new.
+it again. Each worker reads every event of the store once, and then what is new; it keeps one entry
+a user, model, kind of event and item, however often that comes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flyball.ports import Events
 
 POLL_S = 0.2
 KEPT = frozenset({EventType.PURCHASE, EventType.PLAY, EventType.DISLIKE})
+NONE: frozenset[str] = frozenset()
 NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
@@ -56,14 +58,17 @@ class Overlay:
 
     def apply(self, events: Iterable[Event]) -> None:
         """Take in events; the same event again changes nothing."""
+        told: dict[tuple[str, str], dict[str, set[str]]] = {}
+        for event in events:
+            if event.type in KEPT:
+                user = told.setdefault((event.model, event.user_id), {})
+                user.setdefault(str(event.type), set()).add(event.item_id)
         with self._lock:
-            for event in events:
-                if event.type in KEPT:
-                    key = (event.model, event.user_id)
-                    known = self._users.get(key, NOTHING)
-                    items = known.get(event.type, frozenset()) | {event.item_id}
-                    # A new mapping each time: a reader keeps the one it has.
-                    self._users[key] = MappingProxyType({**known, str(event.type): items})
+            for key, items in told.items():
+                known = self._users.get(key, NOTHING)
+                # A new mapping each time: a reader keeps the one it has.
+                added = {kind: known.get(kind, NONE) | new for kind, new in items.items()}
+                self._users[key] = MappingProxyType({**known, **added})
 
     def read(self) -> None:
         """Read everything that is new. A database that is away is tried again next time."""

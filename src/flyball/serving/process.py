@@ -6,15 +6,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from flyball import settings, wiring
+from flyball import configuration, wiring
 from flyball.errors import ConfigurationError, EnvironmentFailed
 from flyball.ports import Application
 from flyball.serving.app import create_app
 from flyball.serving.loading import load
+from flyball.serving.rebinding import is_loopback
 from flyball.serving.server import Server, Stop, announce, inherited, listening, url_of
 from flyball.serving.worker import Candidate, Worker, identify
 from flyball.telemetry.metrics import Metrics
@@ -47,9 +49,12 @@ def serve(
     stop = Stop()
     threading.excepthook = stop.thread_failed
     threadpool_limits(1)
-    platform = wiring.build(settings.load(home))
+    platform = wiring.build(configuration.load(home))
     host = platform.settings.server.host
-    with listening(host, port or 0) if fd is None else inherited(fd) as sock:
+    with (
+        closing(platform),
+        listening(host, port or 0) if fd is None else inherited(fd) as sock,
+    ):
         if only is not None:
             _serve_candidate(only, platform, application, sock, stop)
         else:
@@ -73,7 +78,9 @@ def _serve_candidate(
     )
     url = url_of(sock)
     worker = Candidate(loaded, model, identify(url, platform.clock), platform.clock)
-    server = Server(create_app(worker, {model: served}), lambda: announce(url))
+    server = Server(
+        create_app(worker, {model: served}, loopback=_local(sock)), lambda: announce(url)
+    )
     stop.attach(server)
     server.run(sockets=[sock])
 
@@ -96,7 +103,7 @@ def _serve_routes(
         if not shared:
             worker.when_reported(lambda: announce(url))
 
-    server = Server(create_app(worker, applications), started)
+    server = Server(create_app(worker, applications, loopback=_local(sock)), started)
     worker.start()
     try:
         if shared:
@@ -106,6 +113,11 @@ def _serve_routes(
             server.run(sockets=[sock])
     finally:
         worker.stop()
+
+
+def _local(sock: socket.socket) -> bool:
+    address: str = sock.getsockname()[0]
+    return is_loopback(address)
 
 
 def _settle(worker: Worker, stop: Stop) -> None:

@@ -124,19 +124,22 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
     """A socket that listens on a port; 0 takes a free one.
 
+    Args:
+        option: named by the error, as what to change.
+
     Raises:
-        EnvironmentFailed: the port is taken or the address is not this machine's.
+        EnvironmentFailed: the port is in use, or the address is not this machine's.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise EnvironmentFailed(
-            f"{host}:{port} cannot be listened on: {os.strerror(error.errno or 0)}; "
-            "choose another with --port, or end the process that has it"
+            f"cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}; stop the "
+            f"process that holds it, or choose another with {option} (0 takes a free one)"
         ) from error
 
 

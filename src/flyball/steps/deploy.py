@@ -40,10 +40,25 @@ def begin(desk: Desk, version: ModelVersion, *, strategy: str) -> Deployment:
         )
     if version.state is not State.STAGING:
         raise DeploymentError(
-            f"{version.id} is in {version.state}, not in staging; "
-            f"run `flyball validate {version.model} {version.name}` first"
+            f"{version.id} is in {version.state}, and only a version in staging can be deployed; "
+            f"{_advice(version)}"
         )
     return _record_wish(desk, version, past, strategy)
+
+
+def _advice(version: ModelVersion) -> str:
+    match version.state:
+        case State.VALIDATION:
+            return f"run `flyball validate {version.model} {version.name}` first"
+        case State.PRODUCTION | State.MONITORING:
+            return (
+                f"where it is the version before the one that serves, "
+                f"`flyball rollback {version.model}` brings it back"
+            )
+        case State.ROLLBACK:
+            return "it was rolled back a moment ago; try again once every worker has left it"
+        case _:
+            return f"make a new candidate with `flyball train {version.model}`"
 
 
 def _record_wish(
@@ -95,14 +110,16 @@ def advance(desk: Desk, deployment: Deployment) -> Deployment:
 def _switch_when_loaded(desk: Desk, deployment: Deployment) -> Deployment:
     route = desk.route(deployment.model)
     verdict, detail = loaded(route, deployment.version, desk.target.workers())
-    waited = desk.clock.now() - deployment.started_at
-    if verdict is Verdict.INCONCLUSIVE and waited > desk.rollout.load_timeout:
-        verdict, detail = Verdict.FAIL, f"not loaded within {desk.rollout.load_timeout}: {detail}"
+    began = max(deployment.started_at, desk.since or deployment.started_at)
+    waited = desk.clock.now() - began
     match verdict:
         case Verdict.PASS:
             return _switch(desk, deployment, route, detail)
         case Verdict.FAIL:
             return _fail(desk, deployment, route, detail)
+        case _ if waited > desk.rollout.load_timeout:
+            limit = f"{desk.rollout.load_timeout.total_seconds():g} s"
+            return _give_up(desk, deployment, route, f"not loaded within {limit}: {detail}")
         case _:
             return deployment
 
@@ -159,6 +176,27 @@ def _fail(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Depl
             Change(value=route.unloaded(deployment.displaced), replacing=route),
         ],
         [desk.transition(version, moved, evidence, detail)],
+    )
+    return after
+
+
+def _give_up(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
+    """Nobody said that the version is bad, so it stays in staging and may be deployed again."""
+    after = deployment.moved(Phase.FAILED, at=desk.clock.now(), detail=detail)
+    unloaded = route.unloaded(deployment.displaced)
+    entry = Entry(
+        at=desk.clock.now(),
+        actor=desk.actor,
+        action="give up",
+        subject=deployment.id,
+        model=deployment.model,
+        before=deployment.version,
+        after=deployment.replaces,
+        reason=detail,
+    )
+    desk.records.commit(
+        [Change(value=after, replacing=deployment), Change(value=unloaded, replacing=route)],
+        [entry],
     )
     return after
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from flyball.domain.canonical import digest
 from flyball.domain.deployment import Deployment
@@ -25,6 +26,8 @@ class Desk:
         records, target, clock: the ports.
         rollout: the model's settings.
         actor: who, for the ledger.
+        since: when this process began to look. Time before it, in which perhaps nobody did (a kill
+            came between), is not held against a deployment; default all of it is.
     """
 
     records: Records
@@ -32,6 +35,7 @@ class Desk:
     clock: Clock
     rollout: Rollout
     actor: str
+    since: datetime | None = None
 
     def route(self, model: str) -> Route:
         """The model's route, or the empty one (generation 0) if nothing was ever deployed."""
@@ -56,7 +60,7 @@ class Desk:
             if self.records.get(type(read), read.id) == read:
                 raise
             raise StaleWrite(
-                f"{read.id} was moved by somebody else just now; look again with `flyball status`"
+                f"{read.id} was just changed by another process; see `flyball status` and try again"
             ) from error
 
     def version(self, deployment: Deployment) -> ModelVersion:

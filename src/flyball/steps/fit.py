@@ -104,12 +104,11 @@ def fit_candidate(
             for name, value in application.evaluate(model, prepared.final).metrics.items()
         }
         application.package(model, prepared, frame, out / ARTIFACT)
+    architecture = f"{application.name}@{application.version}/{found.family}@{type(model).version}"
     manifest = Manifest(
         model=request.model,
         family=found.family,
-        architecture=(
-            f"{application.name}@{application.version}/{found.family}@{type(model).version}"
-        ),
+        architecture=architecture,
         data_version=request.data_version,
         hyperparameters=found.config.model_dump(mode="json"),
         split=plain(prepared.split),

@@ -42,14 +42,7 @@ def ingest(
     """Read a source, judge it, and add it to the model's dataset as one immutable batch.
 
     Every effect is idempotent, so a crash between any two and a repetition end like an
-    undisturbed run. The effects, in order: the file is added to the dataset's store; batch,
-    dataset version and ledger entry are written in one commit; the store lays out the version
-    that is recorded.
-
-    Two ingests may run at once, and both build on the dataset version they found. Each commit
-    therefore also moves ``head`` of the model's empty version from the one to the next. The second
-    commit finds it moved, is refused as a whole (``StaleWrite``), and is worked out again on the
-    newer version. The empty version is written with the first batch, so this holds for it too.
+    undisturbed run; ``Shelf`` says in which order they come, and what two ingests at once do.
 
     Args:
         batch_id: the caller's name for the batch; by default the first 12 digits of its digest.
@@ -75,11 +68,10 @@ def ingest(
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="ingest-", dir=scratch) as folder:
             content = Path(folder) / "batch.parquet"
-            digest = write_canonical(frame, content)
             draft = DataBatch(
                 model=model,
-                batch_id=batch_id or digest[:12],
-                digest=digest,
+                batch_id=batch_id or "",
+                digest=write_canonical(frame, content),
                 file="",
                 md5="",
                 source=location,
@@ -88,7 +80,7 @@ def ingest(
                 profile=profile(frame),
                 ingested_at=clock.now(),
             )
-            return shelf.put(draft, content, given=batch_id)
+            return shelf.put(draft, content)
     except OSError as error:
         raise StorageUnavailable(
             f"{location} could not be ingested: {error.strerror or error} ({scratch}); "
@@ -117,7 +109,7 @@ def _judge(location: str, kept: int, findings: Sequence[Finding], most: float) -
         return
     reasons = "\n".join(f"  {finding.rule}: {finding.detail}" for finding in findings)
     raise DataQualityError(
-        f"{location} was refused: {bad} of {rows} rows ({bad / max(rows, 1):.1%}) cannot be used; "
-        f"at most {most:.1%} may be left out. Mend the source, or raise `max_quarantined` of the "
+        f"{location} was rejected: {bad} of {rows} rows ({bad / max(rows, 1):.1%}) cannot be used; "
+        f"at most {most:.1%} may be left out. Fix the source, or raise `max_quarantined` in the "
         f"model's gates:\n{reasons}"
     )

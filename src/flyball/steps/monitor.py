@@ -14,10 +14,12 @@ from flyball.steps.rollback import rollback
 
 
 def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
-    """Look at a baking deployment once, by the latest stretch of its traffic.
+    """Look at a baking deployment once.
 
-    Degraded at any time (on enough requests) is rolled back at once, where there is a version to go
-    back to; healthy at the end of the bake is done; too little traffic goes on baking.
+    While it bakes the latest ``rollout.window`` of its traffic is judged, so that hours of good
+    answers do not hide bad minutes; once its time is over, all of it. Degraded (on enough requests)
+    is rolled back at once, where there is a version to go back to; healthy at the end of the bake
+    is done; too little traffic goes on baking.
 
     Raises:
         StaleWrite: another process moved it first; read it again.
@@ -27,11 +29,14 @@ def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
     policy = HealthPolicy(
         min_requests=desk.rollout.min_requests, max_error_share=desk.rollout.max_error_share
     )
-    served = events.windows(deployment.model, since=deployment.moved_at, version=deployment.version)
-    verdict, detail = judge_health(merged(served), policy)
-    if verdict is Verdict.FAIL:
-        return _degraded(desk, deployment, detail)
-    over = deployment.bake_until is not None and desk.clock.now() >= deployment.bake_until
+    now, began = desk.clock.now(), deployment.moved_at
+    over = deployment.bake_until is not None and now >= deployment.bake_until
+    latest = max(began, now - desk.rollout.window)
+    for since in (latest, began) if over else (latest,):
+        served = events.windows(deployment.model, since=since, version=deployment.version)
+        verdict, detail = judge_health(merged(served), policy)
+        if verdict is Verdict.FAIL:
+            return _degraded(desk, deployment, detail)
     return _healthy(desk, deployment, detail) if over and verdict is Verdict.PASS else deployment
 
 

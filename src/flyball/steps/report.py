@@ -27,7 +27,7 @@ TEMPLATE = "report.html.j2"
 HEADLINES: Mapping[Decision, tuple[str, str]] = {
     Decision.PROMOTE: ("Promoted", "Every check passed; this version may be deployed."),
     Decision.REJECT: ("Rejected", "A check failed; this version goes back to development."),
-    Decision.UNDECIDED: ("Undecided", "Some check gave no clear answer; nothing was changed."),
+    Decision.UNDECIDED: ("Undecided", "A check gave no clear answer; nothing was changed."),
 }
 
 WIDTH = 560.0

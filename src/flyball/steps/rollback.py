@@ -7,7 +7,7 @@ from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.routing import Route
 from flyball.domain.validation import Verdict
-from flyball.errors import DeploymentError, NotFound
+from flyball.errors import DeploymentError, NotFound, StaleWrite
 from flyball.ports import Change
 from flyball.steps.desk import Desk, evidence_of
 
@@ -86,8 +86,11 @@ def restore(desk: Desk, model: str) -> bool:
     for version in waiting:
         evidence = evidence_of(EvidenceKind.APPLIED, f"{model}/{route.generation}", detail)
         moved = version.moved(State.STAGING, evidence)
-        desk.records.commit(
-            [Change(value=moved, replacing=version)],
-            [desk.transition(version, moved, evidence, detail)],
-        )
+        try:
+            desk.records.commit(
+                [Change(value=moved, replacing=version)],
+                [desk.transition(version, moved, evidence, detail)],
+            )
+        except StaleWrite:
+            return False  # another process is at it too; the next look shows how it ended
     return True

@@ -1,4 +1,13 @@
-"""Where a model's batches go: into its dataset, each once, whoever else adds at the same time."""
+"""Where a model's batches go: into its dataset, each once, whoever else adds at the same time.
+
+The effects, in order: the file is added to the dataset's store; batch, dataset version and ledger
+entry are written in one commit; the store lays out the version that is recorded.
+
+Two ingests may run at once, and both build on the dataset version they found. Each commit therefore
+also moves ``head`` of the model's empty version from the one to the next. The second commit finds
+it moved, is refused as a whole (``StaleWrite``), and is worked out again on the newer version. The
+empty version is written with the first batch, so this holds for it too.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +49,20 @@ class Shelf:
     records: Records
     actor: str
 
-    def put(self, draft: DataBatch, content: Path, *, given: str | None) -> Ingested:
-        """Add a batch to the newest version of the dataset, or find it there."""
+    def put(self, draft: DataBatch, content: Path) -> Ingested:
+        """Add a batch to the newest version of the dataset, or find it there.
+
+        Args:
+            draft: the batch; without an id it gets one from its digest, without a file's name and
+                hash it always comes.
+            content: its bytes.
+
+        Raises:
+            BatchConflict: its id names other content.
+            StaleWrite: other ingests were first, again and again.
+        """
+        given = draft.batch_id
+        draft = replace(draft, batch_id=given or draft.digest[:12])
         for _ in range(_ATTEMPTS):
             known = self._known(draft)
             start, newest = self._ends()
@@ -58,7 +79,8 @@ class Shelf:
                 continue  # somebody else was first: look again
             return Ingested(batch=batch, dataset=self._shown(), new=known is None, note=note)
         raise StaleWrite(
-            f"batch {draft.id} lost {_ATTEMPTS} races against other ingests; run it again"
+            f"batch {draft.id} was not added: other ingests changed the dataset {_ATTEMPTS} times "
+            "in the meantime; run the same command again"
         )
 
     def _shown(self) -> DatasetVersion:
@@ -74,7 +96,9 @@ class Shelf:
             laid_out, (_, newest) = newest, self._ends()
             if newest == laid_out:
                 return laid_out
-        raise StaleWrite(f"the dataset of {self.model} is gone meanwhile; run it again")
+        raise StaleWrite(
+            f"the dataset of {self.model} was removed in the meantime; run the same command again"
+        )
 
     def _ends(self) -> tuple[DatasetVersion | None, DatasetVersion | None]:
         """The empty version and the newest one; None where there is none yet."""
@@ -93,9 +117,9 @@ class Shelf:
         for batch in batches:
             if batch.batch_id == draft.batch_id:
                 raise BatchConflict(
-                    f"batch id {batch.batch_id!r} of {self.model} is taken by other content "
+                    f"the batch id {batch.batch_id!r} of {self.model} is taken by other content "
                     f"({batch.rows} rows from {batch.source}, ingested "
-                    f"{batch.ingested_at:%Y-%m-%d %H:%M} UTC), which stays; "
+                    f"{batch.ingested_at:%Y-%m-%d %H:%M} UTC), which is kept; "
                     f"give {draft.source} another id, or none"
                 )
         return None
@@ -147,17 +171,17 @@ class Shelf:
             action="ingest",
             subject=batch.id,
             model=self.model,
-            before=base.version,
+            before=base.version if base.batches else "",
             after=made.version,
             reason=f"{batch.rows} rows from {batch.source}",
         )
 
 
-def _already(batch: DataBatch, given: str | None) -> str:
+def _already(batch: DataBatch, given: str) -> str:
     first = (
         f"the same rows are already batch {batch.id}, ingested "
         f"{batch.ingested_at:%Y-%m-%d %H:%M} UTC from {batch.source}"
     )
-    if given is None or given == batch.batch_id:
+    if given in ("", batch.batch_id):
         return f"{first}; nothing was added"
     return f"{first}; it keeps that id, and {given!r} was not used"

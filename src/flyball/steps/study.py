@@ -128,7 +128,8 @@ def translated(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         where = make_url(url).render_as_string(hide_password=True)
-        reason = error.__cause__ or error
+        cause = error.__cause__ or error
+        reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
         raise StorageUnavailable(
             f"the search's checkpoint {where} cannot be used: {reason}; check space and "
             "permissions, or remove it (the search then begins anew)"

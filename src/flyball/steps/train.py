@@ -125,8 +125,8 @@ def _budget(settings: ModelSettings, trials: int | None, timeout_s: float | None
     )
     if budget.trials < 1 or not budget.timeout_s > 0:
         raise ConfigurationError(
-            f"a search of {budget.trials} trials in {budget.timeout_s:g} s finds nothing; "
-            "allow at least one trial and some seconds"
+            f"a search needs at least one trial and some time, not {budget.trials} trials in "
+            f"{budget.timeout_s:g} s; raise `trials` or `timeout`"
         )
     return budget
 

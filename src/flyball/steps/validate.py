@@ -124,22 +124,27 @@ def validate(
         executor=executor,
         target=target,
     )
-    results = tuple(_run(check, context) for check in checks)
-    report = ValidationReport(
-        model=version.model,
-        version=version.name,
-        report_id=id,
-        champion=case.champion.name if case.champion else "",
-        data_version=case.data.version,
-        results=results,
-        decision=decide(results),
-        recommendations=recommendations(results),
-        created_at=clock.now(),
-    )
+    report = _report(case, id, [_run(check, context) for check in checks], at=clock.now())
     report = replace(report, artifact=_stored(report, case, blobs, scratch))
     changes, entries = _move(case.candidate, report, at=clock.now(), actor=actor)
     records.commit([Change(value=report, replacing=known), *changes], entries)
     return report
+
+
+def _report(
+    case: _Case, id: str, results: Sequence[CheckResult], *, at: datetime
+) -> ValidationReport:
+    return ValidationReport(
+        model=case.candidate.model,
+        version=case.candidate.name,
+        report_id=id,
+        champion=case.champion.name if case.champion else "",
+        data_version=case.data.version,
+        results=tuple(results),
+        decision=decide(results),
+        recommendations=recommendations(results),
+        created_at=at,
+    )
 
 
 def _case(records: Records, version: ModelVersion) -> _Case:

@@ -16,7 +16,9 @@ TYPES: Mapping[ColumnType, pl.DataType] = {
     ColumnType.NUMBER: pl.Float64(),
     ColumnType.TIMESTAMP: UTC_MICROSECONDS,
 }
-_YEAR_10000 = 253_402_300_800  # seconds; a later time is most likely in milliseconds
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
+"""Seconds since 1970. Times outside are no dates of the calendar (most likely, milliseconds)."""
+
 _ISO_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f%#z",
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -60,6 +62,8 @@ def fitted(
     for column in wanted:
         bad = read[column.name].is_null() & present[column.name]
         source = frame[columns[column.name]]
+        if source.dtype.is_temporal() and bad.any():
+            source = source.cast(pl.String)  # Python has no object for the year 30,000
         for row in bad.arg_true().to_list():
             words = f"{column.name} {str(source[row])[:60]!r} {_WORDS[column.type]}"
             left_out.setdefault(row, Unreadable(row, f"{column.type}:{column.name}", words))
@@ -82,7 +86,7 @@ def _cast(series: pl.Series, column: Column) -> pl.Series:
     if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
         raise DataQualityError(
             f"column {series.name!r} holds {series.dtype} where {column.name} "
-            f"must be a {column.type}; flatten it to one plain value a row"
+            f"must be a {column.type}; flatten it to one plain value per row"
         )
     expression = {
         ColumnType.STRING: _as_string,
@@ -114,16 +118,24 @@ def _as_number(series: pl.Series) -> pl.Expr:
 def _as_timestamp(series: pl.Series) -> pl.Expr:
     cell = pl.col(series.name)
     if isinstance(series.dtype, pl.Datetime):
-        zoned = cell.dt.convert_time_zone if series.dtype.time_zone else cell.dt.replace_time_zone
+        dated = _dated(cell)
+        zoned = dated.dt.convert_time_zone if series.dtype.time_zone else dated.dt.replace_time_zone
         return zoned("UTC").cast(UTC_MICROSECONDS)
     if series.dtype == pl.Date:
-        return cell.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        return _dated(cell.cast(pl.Datetime("us"))).dt.replace_time_zone("UTC")
     if series.dtype != pl.String:
         return _from_epoch(cell.cast(pl.Float64, strict=False))
     text = cell.str.strip_chars()
     epoch = _from_epoch(text.cast(pl.Float64, strict=False))
     iso = text.str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T").str.replace("[Zz]$", "+00:00")
-    return pl.coalesce(epoch, *(_from_iso(iso, spelling) for spelling in _ISO_FORMATS))
+    spelt = pl.coalesce(epoch, *(_from_iso(iso, spelling) for spelling in _ISO_FORMATS))
+    return _dated(spelt)
+
+
+def _dated(time: pl.Expr) -> pl.Expr:
+    """The times of the years 1 to 9999, which Python and ISO 8601 can write; others are null."""
+    seconds = time.dt.epoch("s")
+    return pl.when((seconds >= _YEAR_1) & (seconds < _YEAR_10000)).then(time)
 
 
 def _from_iso(text: pl.Expr, spelling: str) -> pl.Expr:
@@ -137,7 +149,7 @@ def _from_iso(text: pl.Expr, spelling: str) -> pl.Expr:
 
 
 def _from_epoch(seconds: pl.Expr) -> pl.Expr:
-    inside = pl.when(seconds.is_finite() & (seconds.abs() < _YEAR_10000)).then(seconds)
+    inside = pl.when((seconds >= _YEAR_1) & (seconds < _YEAR_10000)).then(seconds)
     whole = inside.floor()
     micros = whole.cast(pl.Int64) * 1_000_000 + ((inside - whole) * 1e6).round().cast(pl.Int64)
     return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

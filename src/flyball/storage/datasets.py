@@ -72,8 +72,8 @@ class DvcDatasets:
             md5 = str(file_md5(str(content), name="md5"))
             if files.get(name, md5) != md5:
                 raise BatchConflict(
-                    f"the dataset {model} has other bytes under {name}, which stay; "
-                    "add these under another name"
+                    f"the dataset {model} has a file {name} with other content, which is kept; "
+                    "add this one under another name"
                 )
             after = {**files, name: md5}
             made: list[Path] = []

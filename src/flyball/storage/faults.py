@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from flyball.errors import InvalidRequest, StorageUnavailable
 
 _ADVICE: tuple[tuple[str, str], ...] = (
-    ("database is locked", "another process has kept it busy; try again, or end that process"),
+    ("database is locked", "another process keeps it busy; try again, or stop that process"),
     ("database or disk is full", "the disk is full; free some space and try again"),
     ("no space left", "the disk is full; free some space and try again"),
     ("disk i/o error", "the disk failed or is full; check it and try again"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import zstandard
 
 from flyball.domain.nearest import nearest
-from flyball.errors import DataQualityError, EnvironmentFailed, NotFound
+from flyball.errors import DataQualityError, EnvironmentFailed, InvalidRequest, NotFound
 
 _GZIP, _ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _OTHER_KINDS = {
@@ -33,16 +33,21 @@ def raw_bytes(location: str) -> bytes:
     Raises:
         NotFound: no such file; names the nearest one beside it.
         DataQualityError: a directory, or empty.
+        InvalidRequest: a URL.
         EnvironmentFailed: it may not or cannot be read.
     """
     path = Path(location)
+    if "://" in location:
+        raise InvalidRequest(
+            f"{location} is a URL, and only files of this machine can be read; download it first"
+        )
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise NotFound(f"there is no file {location}{_beside(path)}; check the path") from None
     except IsADirectoryError:
         raise DataQualityError(
-            f"{location} is a directory; name the files in it, one source each"
+            f"{location} is a directory; pass the files in it, each as a source of its own"
         ) from None
     except OSError as error:
         raise EnvironmentFailed(

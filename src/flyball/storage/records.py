@@ -111,5 +111,5 @@ def _stale(connection: Connection, value: Record) -> StaleWrite:
     table, what = RECORDS[type(value)], f"{type(value).__name__} {value.id}"
     there = connection.scalar(sa.select(table.c.written_at).where(table.c.id == value.id))
     if there is None:
-        return StaleWrite(f"{what} is gone meanwhile; read what there is and decide again")
-    return StaleWrite(f"{what} was written by somebody else at {there}; read it and decide again")
+        return StaleWrite(f"{what} was removed in the meantime; reload and try again")
+    return StaleWrite(f"{what} was changed by another process at {there}; reload it and try again")

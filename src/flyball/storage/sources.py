@@ -5,7 +5,6 @@ What a file is, its first bytes say; its name is never needed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -50,14 +49,10 @@ class FileSources:
             raise DataQualityError(f"{location} holds only blank lines; export it again")
         if start == "[":
             raise DataQualityError(
-                f"{location} is one JSON array; write one object a line (JSONL), for example with "
-                "`jq -c '.[]'`"
+                f"{location} is one JSON array; write one object per line (JSONL), for example "
+                "with `jq -c '.[]'`"
             )
         return (_jsonl if start == "{" else _csv)(text, schema, location)
-
-    def fingerprint(self, location: str) -> str:
-        """SHA-256 (hex) of the file's bytes as they lie there. Raises like ``read``."""
-        return hashlib.sha256(raw_bytes(location)).hexdigest()
 
 
 def _csv(text: str, schema: Schema, location: str) -> Table:
@@ -80,7 +75,7 @@ def _jsonl(text: str, schema: Schema, location: str) -> Table:
     names = list(dict.fromkeys(name for item in objects for name in item))
     columns = named(names, schema)
     if not objects:
-        raise DataQualityError(f"{location} is not JSONL: {broken[0]}; write one object a line")
+        raise DataQualityError(f"{location} is not JSONL: {broken[0]}; write one object per line")
     if schema.missing(columns):
         raise misfit(names, schema, location)
     frame = pl.DataFrame(

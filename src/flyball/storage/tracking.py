@@ -50,14 +50,15 @@ class MlflowTracker:
         self._lock = threading.Lock()
         self._connected: Any = None
 
-    def connect(self) -> None:
-        """Connect now, so that the first use need not wait for it. Costs 2 s on a new database.
-
-        Raises:
-            EnvironmentFailed: it cannot be reached, or needs a migration.
-        """
-        with self._translated():
-            self._client()
+    def close(self) -> None:
+        """Let pooled connections go; the next use opens new ones."""
+        with self._lock:
+            client, self._connected = self._connected, None
+        if client is not None:
+            for store in (client._tracking_client.store, client._get_registry_client().store):
+                engine = getattr(store, "engine", None)  # a server's store has none
+                if engine is not None:
+                    engine.dispose()
 
     def record(
         self,
@@ -128,8 +129,8 @@ class MlflowTracker:
             number = self._registered(model, version)
             if number is None:
                 raise NotFound(
-                    f"{model}/{version} is not registered in MLflow ({self._uri}), so it cannot "
-                    f"be the {alias}; register it first"
+                    f"{model}/{version} is not registered in MLflow ({_shown(self._uri)}), so it "
+                    f"cannot be the {alias}; train it again, which registers it"
                 )
             client.set_registered_model_alias(model, alias, number)
 
@@ -213,10 +214,10 @@ class MlflowTracker:
         try:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = _shown(" ".join(str(error).split())[:300])
             raise EnvironmentFailed(
-                f"MLflow at {self._uri} cannot be used: {reason}; check that its database or "
-                "server and its directory are there, writable and of this MLflow's version "
+                f"MLflow at {_shown(self._uri)} cannot be used: {reason}; check that its database "
+                "or server and its directory are there, writable and of this MLflow's version "
                 "(`mlflow db upgrade` brings an older database up to date)"
             ) from error
 
@@ -238,6 +239,8 @@ def _create(path: Path, root: Path) -> None:
     """A new, migrated database under its name at once."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    for left in path.parent.glob(".arriving-*.sqlite*"):
+        left.unlink(missing_ok=True)  # of a killed process: we hold the lock, so nobody's now
     arriving = path.with_name(f".arriving-{uuid.uuid4().hex}.sqlite")
     try:
         with closing(sqlite3.connect(arriving)) as connection:
@@ -259,6 +262,11 @@ def _look_at(path: Path) -> None:
 def _silence() -> None:
     """MLflow reads this once, on import."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def _shown(text: str) -> str:
+    """A URI, or a text with one in it, as messages show it: without the password."""
+    return re.sub(r"(?<=://)([^/@\s]*):[^/@\s]*@", r"\1:***@", text)
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

@@ -9,6 +9,9 @@ from typing import Any, TextIO
 
 import structlog
 
+SECONDS = len("2026-01-31T12:34:56")
+"""Of a time, what a line for people shows; JSON lines have it whole."""
+
 
 def configure(*, json: bool = False, level: str = "info", stream: TextIO | None = None) -> None:
     """Set up the logs of this process: ours, and those of libraries, in one format.
@@ -55,8 +58,8 @@ def escaped(text: str) -> str:
 
 
 def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    time, level = event.pop("timestamp", ""), event.pop("level", "")
-    head = f"{time} {level:<7} {escaped(str(event.pop('event', '')))}"
+    time, level = str(event.pop("timestamp", "")), event.pop("level", "")
+    head = f"{time[:SECONDS]}Z {level:<7} {escaped(str(event.pop('event', '')))}"
     return " ".join([head, *(f"{escaped(str(k))}={_value(v)}" for k, v in event.items())])
 
 

@@ -161,6 +161,6 @@ def _write(values: dict[_Key, Record], change: Change) -> bool:
             f"{key[1]} exists with other content; read it and decide again before writing"
         )
     if change.replacing is not None and stored != change.replacing:
-        raise StaleWrite(f"{key[1]} was changed meanwhile; read it again and try again")
+        raise StaleWrite(f"{key[1]} was changed in the meantime; reload it and try again")
     values[key] = change.value
     return True

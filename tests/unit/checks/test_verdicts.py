@@ -69,7 +69,7 @@ class TestAccuracy:
         context = bench.context(bench.good("1.1.0"), champion=bench.good())
         result = accuracy().run(replace(context, limits=Gates(max_loss=0.0)))
         assert result.verdict is Verdict.INCONCLUSIVE
-        assert "cannot tell it from the champion" in result.recommendation
+        assert "too little data to tell it from the champion" in result.recommendation
 
     def test_an_objective_that_is_not_measured_is_named(self, bench):
         context = bench.context(bench.good(), objective="auc")

@@ -28,8 +28,11 @@ class ShopVerbs:
     """Verbs that answer (or raise) what they were told to, and remember what they were asked."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
-        self.answers = answers
+        self.answers = {"page": None, **answers}
         self.asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         if verb.startswith("_") or verb not in self.answers:

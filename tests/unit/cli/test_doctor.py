@@ -102,7 +102,7 @@ def test_a_running_control_process_is_named_and_may_hold_the_ports(tmp_path):
 def test_a_home_that_cannot_be_made_fails():
     code, found = doctor(Path("/dev/null/home"), **free_ports())
     assert (code, found["home"]["level"]) == (1, "fail")
-    assert "no directory" in found["home"]["detail"]
+    assert "not a directory" in found["home"]["detail"]
 
 
 def test_an_unreachable_mlflow_server_fails_with_its_address(tmp_path):

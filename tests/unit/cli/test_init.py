@@ -7,10 +7,11 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from flyball import settings
+from flyball import configuration
 from flyball.cli import main
 from flyball.cli.app import app
 from flyball.cli.config_file import settings as every_setting
+from flyball.settings import Settings
 
 
 def written(directory: Path) -> str:
@@ -20,8 +21,8 @@ def written(directory: Path) -> str:
 
 def test_the_file_loads_and_changes_nothing(tmp_path):
     written(tmp_path)
-    bare = settings.load(tmp_path / "elsewhere", environ={})
-    found = settings.load(tmp_path, environ={})
+    bare = configuration.load(tmp_path / "elsewhere", environ={})
+    found = configuration.load(tmp_path, environ={})
     assert found.model_dump(exclude={"home"}) == bare.model_dump(exclude={"home"})
 
 
@@ -31,8 +32,8 @@ def test_every_line_is_the_default_it_claims_to_be(tmp_path):
     uncommented = re.sub(r"^# (\w+ = .*)$", r"\1", text, flags=re.M)
     assert uncommented != text
     (tmp_path / "flyball.toml").write_text(uncommented)
-    found = settings.load(tmp_path, environ={})
-    assert found.model_dump(exclude={"home"}) == settings.Settings().model_dump(exclude={"home"})
+    found = configuration.load(tmp_path, environ={})
+    assert found.model_dump(exclude={"home"}) == Settings().model_dump(exclude={"home"})
 
 
 def test_every_setting_is_there_with_its_variable(tmp_path):
@@ -46,7 +47,7 @@ def test_every_setting_is_there_with_its_variable(tmp_path):
 def test_a_variable_named_in_the_file_sets_what_it_says():
     by_name = {setting.name: setting for setting in every_setting()}
     trials = by_name["models.games.search.trials"]
-    found = settings.load(Path("nowhere"), environ={trials.variable: "3"})
+    found = configuration.load(Path("nowhere"), environ={trials.variable: "3"})
     assert found.models["games"].search.trials == 3
 
 

@@ -12,12 +12,13 @@ from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.routing import Route, SlotPhase, SlotStatus, WorkerStatus
 from flyball.errors import StorageUnavailable
-from flyball.loop.controller import Aliases, Controller, Housekeeping, tick
+from flyball.loop.controller import Controller, tick
 from flyball.loop.tasks import desk
+from flyball.loop.upkeep import Aliases, Housekeeping, wanted
 from flyball.ports import Change
-from flyball.settings import Settings
+from flyball.settings import ModelSettings, Settings
 from flyball.steps.deploy import begin
-from flyball.testing.builders import a_version, a_window, a_worker
+from flyball.testing.builders import a_deployment, a_version, a_window, a_worker
 from flyball.testing.fakes import FakeTarget, ManualClock, MemoryRecords
 
 
@@ -109,8 +110,32 @@ class TestATick:
         tick(parts)
         assert parts.deployment().phase is Phase.DONE
 
-    def test_changes_nothing_where_nothing_is_to_do(self, parts):
+    def test_watches_a_bake_while_a_newer_version_loads_and_after_it_failed(self, parts):
+        champion = parts.deploying()
+        for _ in range(2):
+            parts.workers_follow()
+            tick(parts)
+        parts.deploying("1.0.1")
+        parts.clock.advance(hours=25)
         tick(parts)
+        assert parts.deployment().phase is Phase.FAILED, "nobody loaded it"
+        parts.events.seen.append(
+            a_window(version=champion.name, start=parts.clock.now(), requests=500, errors=0)
+        )
+        tick(parts)
+        assert parts.records.find(Deployment)[0].phase is Phase.DONE
+
+    def test_of_one_model_is_not_stopped_by_trouble_with_another(self, parts):
+        parts.settings = Settings(models={"adult": ModelSettings(), "games": ModelSettings()})
+        parts.records.commit([Change(value=a_deployment(model="adult"))])  # of no known version
+        version = parts.deploying()
+        parts.workers_follow()
+        troubles = tick(parts)
+        assert list(troubles) == ["rollout of adult"]
+        assert parts.records.get(Route, "games").champion == version.name
+
+    def test_changes_nothing_where_nothing_is_to_do(self, parts):
+        assert tick(parts) == {}
         assert parts.records.ledger() == []
 
     def test_forgets_workers_that_were_killed(self, parts):
@@ -122,29 +147,46 @@ class TestATick:
         assert parts.records.find(WorkerStatus) == []
 
 
-class TestTheRegistrysAlias:
-    def test_follows_the_route_once_a_change(self, parts):
-        version = parts.deploying()
+class TestTheRegistrysAliases:
+    def test_follow_the_records_once_a_change(self, parts):
         aliases = Aliases(parts)
         aliases.follow()
-        assert parts.tracker.told == [], "it does not serve yet"
+        assert parts.tracker.told == [], "nothing was registered yet"
+        version = parts.deploying()
+        aliases.follow()
+        assert parts.tracker.told == [("games", "challenger", version.name)]
         parts.workers_follow()
         tick(parts)
         aliases.follow()
         aliases.follow()
-        assert parts.tracker.told == [("games", "champion", version.name)]
+        assert parts.tracker.told[1:] == [
+            ("games", "champion", version.name),
+            ("games", "challenger", None),
+        ]
 
-    def test_is_told_again_after_the_registry_was_away(self, parts):
+    def test_are_told_again_after_the_registry_was_away(self, parts):
         version = parts.deploying()
         parts.workers_follow()
         tick(parts)
         aliases = Aliases(parts)
         parts.tracker.away = True
-        with pytest.raises(StorageUnavailable):
-            aliases.follow()
+        assert "away" in str(aliases.follow()["aliases of games"])
+        assert parts.tracker.told == []
         parts.tracker.away = False
         aliases.follow()
-        assert parts.tracker.told == [("games", "champion", version.name)]
+        assert ("games", "champion", version.name) in parts.tracker.told
+
+    def test_never_call_a_withdrawn_or_rejected_version_the_challenger(self, parts):
+        parts.records.commit(
+            [
+                Change(value=a_version("1.0.0", state=State.DEVELOPMENT)),
+                Change(value=a_version("1.0.1", state=State.STAGING)),
+                Change(
+                    value=a_deployment(version=a_version("1.0.1").name, phase=Phase.ROLLED_BACK)
+                ),
+            ]
+        )
+        assert wanted(parts.records, "games") == (None, None)
 
 
 def test_windows_are_kept_for_the_set_time_and_no_longer(parts):

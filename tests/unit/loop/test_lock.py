@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -62,6 +63,25 @@ class TestTheLockOfAHome:
         with control_lock(tmp_path, "flyball up", now=NOON):
             assert holder(tmp_path).pid == os.getpid()
             assert holder(tmp_path).pid == os.getpid()
+
+    def test_is_taken_although_others_look_at_it_all_the_time(self, tmp_path):
+        stop = threading.Event()
+
+        def look() -> None:
+            while not stop.is_set():
+                holder(tmp_path)
+
+        lookers = [threading.Thread(target=look) for _ in range(2)]
+        for looker in lookers:
+            looker.start()
+        try:
+            for _ in range(100):
+                with control_lock(tmp_path, "flyball up", now=NOON):
+                    pass
+        finally:
+            stop.set()
+            for looker in lookers:
+                looker.join()
 
     def test_of_a_place_that_cannot_be_a_home_says_so(self, tmp_path):
         (tmp_path / "file").write_text("")

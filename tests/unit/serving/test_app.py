@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from flyball.serving.app import create_app
 from flyball.serving.host import ModelHost
 from flyball.serving.limits import BodyLimit
 from flyball.serving.problems import install
+from flyball.serving.rebinding import is_loopback
 from flyball.serving.slots import Slots
 from flyball.telemetry.metrics import Metrics
 
@@ -60,7 +62,7 @@ def ask(app: FastAPI, method: str, path: str, **fields: Any) -> httpx.Response:
 def test_the_first_model_of_an_application_is_at_the_root_and_others_under_their_name():
     shop, table = Application("shop"), Application("table")
     applications = {"games": shop, "films": shop, "adult": table}
-    app = create_app(Served(*applications), applications)
+    app = create_app(Served(*applications), applications, loopback=False)
     assert ask(app, "GET", "/v1/shop").json() == "games"
     assert ask(app, "GET", "/models/films/v1/shop").json() == "films"
     assert ask(app, "GET", "/v1/table").json() == "adult"
@@ -69,7 +71,7 @@ def test_the_first_model_of_an_application_is_at_the_root_and_others_under_their
 
 def test_readiness_says_what_is_missing():
     worker = Served()
-    app = create_app(worker, {})
+    app = create_app(worker, {}, loopback=False)
     assert ask(app, "GET", "/health/ready").status_code == 200
     worker.reasons = ["games: its version is being loaded"]
     answer = ask(app, "GET", "/health/ready")
@@ -110,3 +112,56 @@ class TestALargeBody:
         assert answer.status_code == answer.json()["status"] == 413
         assert answer.headers["content-type"] == "application/problem+json"
         assert "100 bytes" in answer.json()["detail"]
+
+
+class TestANameThatIsNotOurs:
+    """A page whose own name points at this machine may not read or write here (DNS rebinding)."""
+
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost:8000", "app.localhost", "127.0.0.1", "[::1]:8000", "10.0.0.7:80", "LOCALHOST"],
+    )
+    def test_an_address_or_localhost_is_answered(self, host):
+        app = create_app(Served(), {}, loopback=True)
+        assert ask(app, "GET", "/health/live", headers={"host": host}).status_code == 200
+
+    @pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "[", "a b"])
+    def test_any_other_is_refused(self, host):
+        app = create_app(Served(), {}, loopback=True)
+        answer = ask(app, "GET", "/health/live", headers={"host": host})
+        assert answer.status_code == answer.json()["status"] == 421
+        assert "http://localhost" in answer.json()["detail"]
+
+    def test_is_answered_by_a_server_that_others_reach(self):
+        app = create_app(Served(), {}, loopback=False)
+        answer = ask(app, "GET", "/health/live", headers={"host": "shop.example"})
+        assert answer.status_code == 200
+
+    @pytest.mark.parametrize(
+        ("address", "here_only"),
+        [
+            ("127.0.0.1", True),
+            ("::1", True),
+            ("localhost", True),
+            ("0.0.0.0", False),
+            ("::", False),
+        ],
+    )
+    def test_is_refused_where_only_this_machine_reaches_the_server(self, address, here_only):
+        assert is_loopback(address) is here_only
+
+
+def test_the_front_door_leads_a_browser_to_the_documentation():
+    answer = ask(create_app(Served(), {}, loopback=False), "GET", "/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+def test_the_page_of_documentation_loads_nothing_from_elsewhere() -> None:
+    """It works on a laptop without a network, and tells nobody who reads it."""
+    app = create_app(Served("games"), {"games": Application("games")}, loopback=False)
+    page = ask(app, "GET", "/docs")
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page.text)
+    assert len(loaded) >= 2
+    for path in loaded:
+        assert path.startswith("/")
+        assert ask(app, "GET", path).status_code == 200

@@ -33,6 +33,20 @@ class Windows:
         return [w for w in self.seen if w.start >= since and version in (None, w.version)]
 
 
+class ReadsTheStateBeforeAnotherWriter:
+    """Records where somebody else restores the version between our look and our write."""
+
+    def __init__(self, other: Desk) -> None:
+        self._other = other
+
+    def __getattr__(self, name):
+        return getattr(self._other.records, name)
+
+    def commit(self, changes, entries=()):
+        restore(self._other, "games")
+        self._other.records.commit(changes, entries)
+
+
 class World:
     """Records, two workers that do what the route says when told to, and a clock."""
 
@@ -150,9 +164,23 @@ class TestADeployment:
         assert world.route.slots == before
 
     def test_fails_when_no_worker_loads_it_in_time(self, world):
-        deployment = begin(world.desk, world.staged("1.0.0"), strategy="blue-green")
+        version = world.staged("1.0.0")
+        deployment = begin(world.desk, version, strategy="blue-green")
         world.clock.advance(minutes=3)
-        assert advance(world.desk, deployment).phase is Phase.FAILED
+        deployment = advance(world.desk, deployment)
+        assert deployment.phase is Phase.FAILED
+        assert deployment.detail.startswith("not loaded within 120 s: waiting for ")
+
+    def test_that_no_worker_loaded_in_time_may_be_tried_again(self, world):
+        """Nobody found the version wanting: it keeps its state, and the next try may succeed."""
+        version = world.staged("1.0.0")
+        deployment = begin(world.desk, version, strategy="blue-green")
+        world.clock.advance(minutes=3)
+        advance(world.desk, deployment)
+        assert world.state(version) is State.STAGING
+        again = begin(world.desk, version, strategy="blue-green")
+        world.workers_follow()
+        assert advance(world.desk, again).phase is Phase.SWITCHING
 
     def test_begun_twice_is_one_deployment(self, world):
         version = world.staged("1.0.0")
@@ -212,6 +240,16 @@ class TestARollback:
         assert restore(world.desk, "games") is True
         assert world.state(new) is State.STAGING
 
+    def test_is_not_disturbed_by_another_process_that_restores_it_too(self, world):
+        world.deploy("1.0.0")
+        new, _ = world.deploy("1.0.1")
+        rollback(world.desk, "games", reason="complaints", kind=EvidenceKind.DECISION)
+        world.workers_follow()
+        late = replace(world.desk, records=ReadsTheStateBeforeAnotherWriter(world.desk))
+        assert restore(late, "games") is False
+        assert restore(world.desk, "games") is True
+        assert world.state(new) is State.STAGING
+
     def test_cannot_go_back_to_a_version_that_was_rolled_back(self, world):
         world.deploy("1.0.0")
         world.deploy("1.0.1")
@@ -267,6 +305,24 @@ class TestABake:
         world.has_served(new, requests=5_000, errors=500)
         assert monitor(world.desk, deployment, world.traffic).phase is Phase.ROLLED_BACK
         assert world.route.champion == old.name
+
+    def test_is_judged_by_its_latest_traffic_not_by_hours_of_good_answers(self, world):
+        old, _ = world.deploy("1.0.0")
+        new, deployment = world.deploy("1.0.1")
+        world.has_served(new, requests=100_000, errors=0)
+        world.clock.advance(minutes=30)
+        world.has_served(new, requests=500, errors=100)
+        assert monitor(world.desk, deployment, world.traffic).phase is Phase.ROLLED_BACK
+        assert world.route.champion == old.name
+
+    def test_with_little_traffic_is_judged_by_all_of_it_at_the_end(self, world):
+        _, deployment = world.deploy("1.0.0")
+        version, deployment = world.deploy("1.0.1")
+        for _ in range(4):
+            world.has_served(version, requests=50, errors=10)
+            world.clock.advance(minutes=15)
+            after = monitor(world.desk, deployment, world.traffic)
+        assert after.phase is Phase.ROLLED_BACK
 
     def test_does_not_judge_a_version_by_anothers_errors(self, world):
         old, _ = world.deploy("1.0.0")

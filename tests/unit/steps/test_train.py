@@ -114,7 +114,7 @@ class TestTraining:
 
     @pytest.mark.parametrize("budget", [{"trials": 0}, {"timeout_s": 0.0}])
     def test_refuses_a_budget_of_nothing(self, world, budget):
-        with pytest.raises(ConfigurationError, match="finds nothing"):
+        with pytest.raises(ConfigurationError, match="needs at least one trial"):
             world.train(**budget)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -14,7 +15,7 @@ import zstandard
 from players_file import CSV, ROWS, Read, parquet, reader
 
 from flyball.domain.schema import Column, ColumnType, Schema
-from flyball.errors import DataQualityError, NotFound
+from flyball.errors import DataQualityError
 from flyball.storage.sources import FileSources
 
 
@@ -183,6 +184,18 @@ class TestCells:
         assert examples[0].startswith("line 4: ")
         assert repr(cell) in examples[0]
 
+    @pytest.mark.parametrize(
+        ("unit", "value"), [("ms", 900_000_000_000_000), ("us", 9 * 10**17), ("ms", -(10**14))]
+    )
+    def test_a_time_that_no_calendar_has_costs_its_row(
+        self, read: Read, unit: Literal["ms", "us"], value: int
+    ) -> None:
+        """Typed files hold such times where milliseconds were taken for something else."""
+        times = pl.Series([value, 0]).cast(pl.Datetime(unit))
+        table = read(parquet(user=["1", "2"], game=["Portal", "Doom"], date=times))
+        assert table.frame["user_id"].to_list() == ["2"]
+        assert table.unreadable["timestamp:timestamp"][0] == 1
+
     def test_at_most_three_examples_and_the_whole_count(self, read: Read) -> None:
         """However many rows it is."""
         table = read("user,game,value\n" + "1,Portal,x\n" * 50 + "1,Portal,1\n")
@@ -214,23 +227,6 @@ class TestCells:
         """In JSONL, where each row has types of its own."""
         table = read('{"user":1,"game":"a","value":[1]}\n{"user":1,"game":"b","value":1}\n')
         assert table.unreadable["number:value"][0] == 1
-
-
-class TestFingerprints:
-    """What tells whether a file is the same."""
-
-    def test_is_of_the_bytes_as_they_lie(self, tmp_path: Path) -> None:
-        """The name does not count; packing does."""
-        for name, content in {"a": b"x", "b": b"x", "c": gzip.compress(b"x")}.items():
-            (tmp_path / name).write_bytes(content)
-        a, b, c = (FileSources().fingerprint(str(tmp_path / name)) for name in "abc")
-        assert a == b != c
-        assert len(a) == 64
-
-    def test_of_a_missing_file_there_is_none(self, tmp_path: Path) -> None:
-        """It raises like reading."""
-        with pytest.raises(NotFound):
-            FileSources().fingerprint(str(tmp_path / "a"))
 
 
 class TestTheSteamFile:

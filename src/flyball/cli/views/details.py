@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.answers import VersionDetails
 from flyball.cli.views.turns import checks
-from flyball.cli.views.words import ago, below, coloured, exactly, facts, measures, table
+from flyball.cli.views.words import ago, below, coloured, exactly, facts, many, measures, table
+from flyball.domain.validation import ValidationReport
 
 
-def version(found: VersionDetails, now: datetime) -> Iterator[RenderableType]:
-    """A version, its run, its reports, its deployments and its history."""
+def version(
+    found: VersionDetails, now: datetime, page: Callable[[ValidationReport], Path | None]
+) -> Iterator[RenderableType]:
+    """A version, its run, its reports, its deployments and its history.
+
+    Args:
+        page: where a report lies as a page.
+    """
     one = found.version
     yield facts(
         [
@@ -33,9 +41,11 @@ def version(found: VersionDetails, now: datetime) -> Iterator[RenderableType]:
         decided = Text.assemble("Report: ", coloured(report.decision))
         decided.append(f" {ago(report.created_at, now)}", style="dim")
         yield below(decided)
+        if (path := page(report)) is not None:
+            yield str(path)
         yield checks(report)
     if found.deployments:
-        yield below(_deployments(found, now))
+        yield _deployments(found, now)
     if found.history:
         yield below(_history(found, now))
 
@@ -45,16 +55,17 @@ def _run(found: VersionDetails) -> str:
     if run is None:
         return f"{found.version.run_id} (its record is missing)"
     tracked = f", MLflow {run.result.tracked_as}" if run.result else ""
-    return f"{run.run_id}: {run.trials_done} trials, seed {run.seed}{tracked}"
+    return f"{run.run_id}: {many(run.trials_done, 'trial')}, seed {run.seed}{tracked}"
 
 
 def _deployments(found: VersionDetails, now: datetime) -> RenderableType:
-    made = table("Deployment", "Phase", "Strategy", "Moved", "Replaced", "Detail", keep=("Moved",))
+    made = table(
+        "Deployment", "Phase", "Moved", "Replaced", "Detail", keep=("Phase", "Moved", "Replaced")
+    )
     for one in found.deployments:
         made.add_row(
-            str(one.ordinal),
+            f"{one.ordinal}, {one.strategy}",
             coloured(one.phase),
-            one.strategy,
             ago(one.moved_at, now),
             one.replaces or "nothing",
             one.detail,

@@ -13,7 +13,7 @@ from flyball.doctor import Finding, Level
 
 def findings(found: Sequence[Finding]) -> Iterator[RenderableType]:
     """All findings, as a table, and the sum of it."""
-    made = table("Check", "", "Found", keep=("Check", ""))
+    made = table("Check", "Result", "Found", keep=("Check", "Result"))
     for one in found:
         said = Text(one.detail)
         if one.advice:

@@ -15,6 +15,7 @@ from flyball.cli.views.words import (
     coloured,
     exactly,
     facts,
+    many,
     measures,
     short,
     size,
@@ -22,9 +23,6 @@ from flyball.cli.views.words import (
 )
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
-
-WIDEST = 40
-"""Columns at most that a ledger's table keeps for what a row is about."""
 
 
 def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[RenderableType]:
@@ -45,7 +43,7 @@ def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[Renderab
 
 def _workers(found: Status, now: datetime) -> RenderableType:
     if not found.workers:
-        return Text("no worker is serving", style="dim")
+        return Text("no worker is running: nothing answers requests", style="dim")
     made = table("Worker", "URL", "Seen", "Memory", keep=("Worker", "URL", "Seen", "Memory"))
     for worker in found.workers:
         made.add_row(worker.worker, worker.url, ago(worker.seen_at, now), size(worker.rss_bytes))
@@ -54,7 +52,7 @@ def _workers(found: Status, now: datetime) -> RenderableType:
 
 def _models(models: Sequence[ModelStatus], now: datetime) -> RenderableType:
     made = table(
-        "Model", "Serves", "State", "Deployment", "Last report", "Versions", keep=("Serves",)
+        "Model", "Serves", "State", "Last deployment", "Last report", keep=("Serves", "State")
     )
     for model in models:
         champion, deployment, report = model.champion, model.deployment, model.report
@@ -62,11 +60,17 @@ def _models(models: Sequence[ModelStatus], now: datetime) -> RenderableType:
             model.model,
             champion.name if champion else Text("nothing yet", style="dim"),
             coloured(champion.state) if champion else "",
-            _after(coloured(deployment.phase), deployment.moved_at, now) if deployment else "",
-            _after(coloured(report.decision), report.created_at, now) if report else "",
-            str(model.versions),
+            _after(_of(deployment.version, deployment.phase), deployment.moved_at, now)
+            if deployment
+            else "",
+            _of(report.version, report.decision) if report else "",
         )
     return made
+
+
+def _of(version: str, state: object) -> Text:
+    """A state and the number of the version that is in it."""
+    return Text.assemble(f"{version.partition('-')[0]} ", coloured(state))
 
 
 def _after(text: Text, when: datetime, now: datetime) -> Text:
@@ -81,7 +85,7 @@ def _model(model: ModelStatus, now: datetime) -> RenderableType:
         ("model", f"{model.model} ({model.application})"),
         ("serves", champion.name if champion else Text("nothing yet", style="dim")),
         ("state", coloured(champion.state) if champion else ""),
-        ("beside it", (route.standby or "") if route else ""),
+        ("kept ready", (route.standby or "") if route else ""),
         ("metrics", measures(champion.metrics) if champion else ""),
     ]
     if deployment:
@@ -96,7 +100,7 @@ def _model(model: ModelStatus, now: datetime) -> RenderableType:
         said = _after(coloured(report.decision), report.created_at, now)
         rows.append(("last report", Text.assemble(f"{report.version} ", said)))
     if dataset:
-        batches = f"{dataset.rows:,} rows in {len(dataset.batches)} batches"
+        batches = f"{many(dataset.rows, 'row')} in {many(len(dataset.batches), 'batch')}"
         rows.append(("data", f"{dataset.version[:8]}: {batches}, {ago(dataset.created_at, now)}"))
     rows.append(("versions", str(model.versions)))
     return facts(rows)
@@ -141,15 +145,14 @@ def ledger(rows: Sequence[LedgerRow], now: datetime, *, limit: int) -> Iterator[
     if not rows:
         yield "the ledger is empty: nothing was done yet"
         return
-    made = table("Row", "When", "Who", "Action", "What", "Why", keep=("Row", "When", "Action"))
-    made.columns[4].min_width = min(max(len(short(row.entry.subject)) for row in rows), WIDEST)
+    made = table("Row", "When", "Who", "What, and why", keep=("Row", "When"))
     for row in rows:
         entry = row.entry
-        moved = f"\n{short(entry.before) or 'none'} -> {short(entry.after)}" if entry.after else ""
-        what = f"{short(entry.subject)}{moved}"
-        made.add_row(
-            str(row.seq), ago(entry.at, now), entry.actor, entry.action, what, entry.reason
-        )
+        what = Text(f"{entry.action} {short(entry.subject)}\n")
+        if entry.after:
+            what.append(f"{short(entry.before) or 'none'} -> {short(entry.after)}\n")
+        what.append(entry.reason, style="dim")
+        made.add_row(str(row.seq), ago(entry.at, now), entry.actor, what)
     yield made
     if limit and len(rows) == limit:
         yield f"the last {limit} rows; --limit 0 shows all"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from flyball.answers import Deployed, Ingested, RolledBack, Trained, Turn
-from flyball.cli.views.words import below, coloured, measures, table
+from flyball.cli.views.words import coloured, facts, many, measures, table
 from flyball.domain.deployment import Phase
 from flyball.domain.validation import Decision, ValidationReport
 
 _SERVES = frozenset({Phase.BAKING, Phase.DONE})
+_NAMES = 8
+"""Columns for the names of the parts."""
 
 
-def turn(found: Turn) -> Iterator[RenderableType]:
+def turn(found: Turn, page: Path | None = None) -> Iterator[RenderableType]:
     """A whole turn."""
     yield from ingested(found.ingested)
     yield from trained(found.trained)
-    yield from report(found.report)
+    yield from report(found.report, page)
     if found.deployed is not None:
         yield from deployed(found.deployed)
 
@@ -34,39 +38,38 @@ def ingested(found: Sequence[Ingested]) -> Iterator[RenderableType]:
     for one in found:
         batch, dataset = one.batch, one.dataset
         if not one.new:
-            known = f"{batch.batch_id} ({batch.rows:,} rows)"
-            yield f"data      same batch as before: {known}; nothing new"
+            known = f"{batch.batch_id} ({many(batch.rows, 'row')})"
+            yield _part("data", f"same batch as before: {known}; nothing new")
             continue
-        yield (
-            f"data      batch {batch.batch_id}: {batch.rows:,} rows -> dataset "
-            f"{dataset.version[:8]} ({dataset.rows:,} rows)"
-        )
+        whole = f"dataset {dataset.version[:8]} ({many(dataset.rows, 'row')})"
+        yield _part("data", f"batch {batch.batch_id}: {many(batch.rows, 'row')} -> {whole}")
         for finding in batch.findings:
             kind = "left out" if finding.dropped else "noted"
-            yield Text(
-                f"          {kind} {finding.count:,}: {finding.rule} ({finding.detail})",
-                style="dim",
-            )
+            told = f"{kind} {finding.count:,}: {finding.rule} ({finding.detail})"
+            yield _part("", Text(told, style="dim"))
 
 
 def trained(found: Trained) -> Iterator[RenderableType]:
     """A training."""
     version, run = found.version, found.run
     said = "trained" if found.new else "trained before, nothing new:"
-    yield Text.assemble(
-        f"version   {said} {version.name} ({version.family}), ", coloured(version.state)
+    yield _part(
+        "version",
+        Text.assemble(f"{said} {version.name} ({version.family}), ", coloured(version.state)),
     )
-    yield f"          {measures(version.metrics)}; best of {run.trials_done} trials"
+    yield _part("", f"{measures(version.metrics)}; best of {many(run.trials_done, 'trial')}")
 
 
-def report(found: ValidationReport) -> Iterator[RenderableType]:
-    """A validation report."""
+def report(found: ValidationReport, page: Path | None = None) -> Iterator[RenderableType]:
+    """A validation report, and where it lies as a page."""
     against = f" against {found.champion}" if found.champion else ""
-    yield Text.assemble(f"report    {found.version}{against}: ", coloured(found.decision))
+    yield _part("report", Text.assemble(f"{found.version}{against}: ", coloured(found.decision)))
+    if page is not None:
+        yield f"{' ' * (_NAMES + 2)}{page}"  # not folded: to be opened in a browser
     yield checks(found)
     if found.decision is not Decision.PROMOTE:
         for advice in found.recommendations:
-            yield f"          to do: {advice}"
+            yield _part("to do", advice)
 
 
 def checks(found: ValidationReport) -> RenderableType:
@@ -74,22 +77,24 @@ def checks(found: ValidationReport) -> RenderableType:
     made = table("Check", "Verdict", "What it says", keep=("Check", "Verdict"))
     for result in found.results:
         made.add_row(result.check, coloured(result.verdict), result.summary)
-    return below(made)
+    return Padding(made, (1, 0, 1, 0), expand=False)
 
 
 def deployed(found: Deployed) -> Iterator[RenderableType]:
     """A deployment."""
     one = found.deployment
     if one.phase in _SERVES:
-        said = "serves" if found.new else "serves already; nothing new:"
-        instead = f" instead of {one.replaces}" if one.replaces else ""
-        yield Text.assemble(f"serving   {one.version} {said}{instead} (", coloured(one.phase), ")")
+        said = "serves" if found.new else "serves already"
+        instead = f" instead of {one.replaces}" if one.replaces and found.new else ""
+        told = Text.assemble(f"{one.version} {said}{instead} (", coloured(one.phase), ")")
+        yield _part("serving", told)
         return
-    yield Text.assemble(f"serving   {one.version} is not served: ", coloured(one.phase))
+    yield _part("serving", Text.assemble(f"{one.version} is not served: ", coloured(one.phase)))
     if one.detail:
-        yield f"          {one.detail}"
+        yield _part("", one.detail)
     if not found.new:
-        yield f"          it stays so; `flyball deploy {one.model} {one.version}` tries again"
+        again = f"`flyball deploy {one.model} {one.version}` tries again"
+        yield _part("", f"it stays so; {again}")
 
 
 def rolled_back(found: RolledBack) -> Iterator[RenderableType]:
@@ -97,6 +102,12 @@ def rolled_back(found: RolledBack) -> Iterator[RenderableType]:
     yield f"{found.serving} serves {found.model} again; {found.withdrawn} was withdrawn"
     yield f"because: {found.reason}"
     if found.seconds is None:
-        yield Text("no worker has confirmed it: the next one starts with it", style="yellow")
+        told = "no worker is running to confirm it; the next one starts with it"
+        yield Text(told, style="yellow")
     else:
-        yield below(f"every worker applied it within {found.seconds:.1f} s")
+        yield f"every worker applied it within {found.seconds:.1f} s"
+
+
+def _part(name: str, said: str | Text) -> RenderableType:
+    """One part of what happened, its further lines under its first."""
+    return facts([(name, said)], least=_NAMES)

@@ -70,8 +70,16 @@ def ago(when: datetime | None, now: datetime) -> str:
 
 
 def exactly(when: datetime, now: datetime) -> str:
-    """A time to the second, and how long ago that is."""
-    return f"{when:%Y-%m-%d %H:%M:%S} UTC ({ago(when, now)})"
+    """A time to the second, and how long ago that is, unless that is another date."""
+    since = ago(when, now)
+    told = f"{when:%Y-%m-%d %H:%M:%S} UTC"
+    return told if told.startswith(since[:10]) else f"{told} ({since})"
+
+
+def many(count: int, what: str) -> str:
+    """``count`` things: "1 batch", "2 batches"."""
+    ending = "" if count == 1 else "es" if what.endswith("ch") else "s"
+    return f"{count:,} {what}{ending}"
 
 
 def short(text: str) -> str:
@@ -107,10 +115,13 @@ def table(*headers: str, keep: Sequence[str] = ()) -> Table:
     return made
 
 
-def facts(rows: Sequence[tuple[str, RenderableType]]) -> RenderableType:
-    """Names and their values, one a line; those with an empty value are left out."""
+def facts(rows: Sequence[tuple[str, RenderableType]], *, least: int = 0) -> RenderableType:
+    """Names (a column of ``least`` width or more) and their values, one a line.
+
+    Those with an empty value are left out.
+    """
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(style="dim", no_wrap=True, min_width=least)
     grid.add_column(overflow="fold")
     for name, value in rows:
         if value != "":
