@@ -10,10 +10,8 @@
 from __future__ import annotations
 
 import getpass
-import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,25 +20,19 @@ from flyball import configuration
 from flyball.answers import (
     Deployed,
     Ingested,
-    ModelStatus,
     Progress,
     RolledBack,
-    Served,
-    Status,
     Trained,
     Turn,
-    VersionDetails,
 )
 from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.deployment import Deployment
 from flyball.domain.evidence import EvidenceKind
-from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
-from flyball.domain.names import VersionName
-from flyball.domain.routing import Route
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
-from flyball.errors import InvalidRequest, NotFound
+from flyball.errors import InvalidRequest
+from flyball.queries import Queries
 from flyball.settings import Settings
 from flyball.wiring import Platform, build
 from flyball.work import Work
@@ -52,7 +44,7 @@ LOOK_EVERY_S = 0.02
 RESTORE_WITHIN_S = 15.0
 
 
-class Flyball:
+class Flyball(Queries):
     """One installation, by its home. Cheap to make: nothing is opened before a verb needs it.
 
     Close it when done, or use it as a context manager.
@@ -187,111 +179,7 @@ class Flyball:
             seconds=_acknowledged(bench, model, since=began),
         )
 
-    # --- what is ----------------------------------------------------------------------------
-
-    def status(self, model: str | None = None) -> Status:
-        """How the installation stands, or one model of it."""
-        from flyball.loop.lock import holder
-
-        names = [self._known(model)] if model else sorted(self.settings.models)
-        who = holder(self.platform.home)
-        return Status(
-            home=self.platform.home,
-            control=str(who) if who else "",
-            workers=tuple(self.platform.target.workers()),
-            models=tuple(self._model_status(name) for name in names),
-        )
-
-    def versions(self, model: str) -> list[ModelVersion]:
-        """All versions of a model, the oldest first."""
-        return self.platform.records.find(ModelVersion, model=self._known(model))
-
-    def show(self, model: str, version: str) -> VersionDetails:
-        """Everything recorded about a version."""
-        found, records = self._version(model, version), self.platform.records
-        return VersionDetails(
-            version=found,
-            run=_or_none(lambda: records.get(Run, f"{model}/{found.run_id}")),
-            reports=tuple(
-                r for r in records.find(ValidationReport, model=model) if r.version == found.name
-            ),
-            deployments=tuple(
-                d for d in records.find(Deployment, model=model) if d.version == found.name
-            ),
-            history=tuple(r for r in records.ledger(model=model) if r.entry.subject == found.id),
-            artifact=_or_none(lambda: self.platform.blobs.get(found.artifact, verify=False)),
-        )
-
-    def page(self, report: ValidationReport) -> Path | None:
-        """Where a report lies as a page for a browser; None where it is stored elsewhere."""
-        directory = _or_none(lambda: self.platform.blobs.get(report.artifact, verify=False))
-        return None if directory is None else directory / "report.html"
-
-    def served(self, model: str, at: datetime | None = None) -> Served:
-        """Which version served at a time (default now), since when, and decided by what."""
-        when = at or self.platform.clock.now()
-        rows = [
-            row
-            for row in self.platform.records.ledger(model=self._known(model))
-            if row.entry.action == "route" and row.entry.at <= when
-        ]
-        last = rows[-1] if rows else None
-        return Served(
-            model=model,
-            at=when,
-            version=last.entry.after if last else "",
-            since=last.entry.at if last else None,
-            because=last.entry.reason if last else "nothing was deployed yet",
-            by=last.entry.actor if last else "",
-            ledger_row=last.seq if last else None,
-        )
-
-    def ledger(self, model: str | None = None, *, limit: int | None = None) -> list[LedgerRow]:
-        """The ledger's rows, the oldest first; with ``limit`` the last so many of them."""
-        return self.platform.records.ledger(model=model, limit=limit)
-
-    def verify_ledger(self) -> int:
-        """Check the ledger's whole chain; returns how many rows it has.
-
-        Raises:
-            LedgerBroken: names the first row that was changed, removed or reordered.
-        """
-        return self.platform.records.verify_ledger()
-
     # --- how --------------------------------------------------------------------------------
-
-    def _known(self, model: str) -> str:
-        self.settings.model(model)
-        return model
-
-    def _version(self, model: str, version: str) -> ModelVersion:
-        """A version by its whole name, or by its number, which no two share."""
-        known = self.versions(model)
-        for candidate in known:
-            if version in (candidate.name, candidate.name.partition("-")[0]):
-                return candidate
-        if not re.fullmatch(r"\d+\.\d+\.\d+", version):
-            VersionName.parse(version)
-        raise NotFound(
-            f"{model} has no version {version}; see `flyball versions {model}`"
-            + (f" (the newest is {known[-1].name})" if known else " (it has none yet)")
-        )
-
-    def _model_status(self, model: str) -> ModelStatus:
-        records = self.platform.records
-        route = _or_none(lambda: records.get(Route, model))
-        champion = route.champion if route else None
-        return ModelStatus(
-            model=model,
-            application=self.settings.model(model).application,
-            route=route,
-            champion=records.get(ModelVersion, f"{model}/{champion}") if champion else None,
-            deployment=_last(records.find(Deployment, model=model, limit=1)),
-            run=_last(records.find(Run, model=model, limit=1)),
-            report=_last(records.find(ValidationReport, model=model, limit=1)),
-            dataset=_last(records.find(DatasetVersion, model=model, limit=1)),
-            versions=len(records.find(ModelVersion, model=model)),
-        )
 
     def _ingested(self, item: Mapping[str, Any]) -> Ingested:
         records = self.platform.records
@@ -338,16 +226,6 @@ def _acknowledged(bench: Desk, model: str, *, since: datetime) -> float | None:
         if restore(bench, model):
             return waited
         pause.wait(LOOK_EVERY_S)
-    return None
-
-
-def _last(found: Sequence[Any]) -> Any:
-    return found[-1] if found else None
-
-
-def _or_none(get: Callable[[], Any]) -> Any:
-    with suppress(NotFound):
-        return get()
     return None
 
 

@@ -16,7 +16,9 @@ from flyball.games.world import World
 def flyball(database_url, tmp_path):
     """An installation on an empty database, with a small search."""
     environ = {"FLYBALL_DATABASE": database_url, "FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "2"}
-    return Flyball(config=configuration.load(tmp_path / "home", environ=environ), actor="test")
+    settings = configuration.load(tmp_path / "home", environ=environ)
+    with Flyball(config=settings, actor="test") as verbs:
+        yield verbs
 
 
 @pytest.fixture

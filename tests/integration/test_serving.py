@@ -23,7 +23,6 @@ from flyball.errors import DeploymentError
 from flyball.targets.local import LocalTarget
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-HEAVY = {"mlflow", "dvc", "dvc_data", "dbos", "optuna", "sklearn", "nicegui"}
 
 
 @pytest.fixture
@@ -63,25 +62,6 @@ class TestAWorker:
             home.serve(home.publish("first"))
             until(lambda: client.get("/health/ready").status_code == 200)
             assert client.get("/v1/answer").json()["answer"] == "first"
-
-    def test_says_all_about_itself(self, home):
-        version = home.publish("first")
-        home.serve(version)
-        with a_server(home) as (client, process):
-            until(lambda: client.get("/health/ready").status_code == 200)
-            health = client.get("/health").json()
-        assert health["status"] == "ok"
-        assert health["worker"].endswith(f":{process.pid}")
-        assert health["models"][MODEL]["serving"] == version.name
-        assert health["models"][MODEL]["slots"]["green"]["phase"] == "ready"
-        assert health["dependencies"]["database"]["ok"] is True
-        assert health["uptime_s"] > 0
-
-    def test_imports_nothing_heavy(self, home):
-        with a_server(home) as (client, _):
-            modules = set(client.get("/v1/modules").json())
-        assert {"numpy", "fastapi"} <= modules
-        assert not HEAVY & modules
 
     def test_ends_with_zero_and_leaves_windows_but_no_status(self, home):
         home.serve(home.publish("first"))
@@ -131,27 +111,56 @@ class TestAWorker:
             home.serve(home.publish("second"))
             until(lambda: client.get("/v1/answer").json()["answer"] == "second")
 
-    def test_refuses_events_that_it_cannot_store(self, home):
-        with a_server(home) as (client, _):
-            rename_table(home, "flyball_events", "hidden")
-            refused = client.post("/v1/events", json=[purchase(1)])
-            rename_table(home, "hidden", "flyball_events")
-            accepted = client.post("/v1/events", json=[purchase(1)])
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
-        assert accepted.json()["new"] == [True]
-
     def test_ends_with_three_when_one_of_its_threads_dies(self, home):
         with a_server(home) as (client, process):
             client.post("/v1/kill-a-thread")
             assert process.wait(20) == 3
         assert home.statuses() == []
 
-    def test_says_so_when_its_port_is_taken(self, home):
-        with a_server(home) as (client, _):
-            port = str(client.base_url.port)
-            argv = [*COMMAND, "--home", str(home.home), "--port", port]
-            second = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Iterator[tuple[ToyHome, httpx.Client, subprocess.Popen]]:
+    home = ToyHome(tmp_path_factory.mktemp("running") / "home")
+    home.serve(home.publish("first"))
+    with a_server(home) as (client, process):
+        until(lambda: client.get("/health/ready").status_code == 200)
+        yield home, client, process
+
+
+class TestARunningWorker:
+    """One server for all of these: none of them changes what it does."""
+
+    def test_says_all_about_itself(self, shared):
+        home, client, process = shared
+        health = client.get("/health").json()
+        assert health["status"] == "ok"
+        assert health["worker"].endswith(f":{process.pid}")
+        assert health["models"][MODEL]["serving"] == home.route().champion
+        assert health["models"][MODEL]["slots"]["green"]["phase"] == "ready"
+        assert health["dependencies"]["database"]["ok"] is True
+        assert health["uptime_s"] > 0
+
+    def test_refuses_events_that_it_cannot_store(self, shared):
+        home, client, _ = shared
+        rename_table(home, "flyball_events", "hidden")
+        refused = client.post("/v1/events", json=[purchase(1)])
+        rename_table(home, "hidden", "flyball_events")
+        accepted = client.post("/v1/events", json=[purchase(1)])
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert accepted.json()["new"] == [True]
+
+    def test_is_not_answered_for_under_a_foreign_name(self, shared):
+        """As a page of anybody would ask whose name points at this machine."""
+        _, client, _ = shared
+        answer = client.get("/v1/answer", headers={"host": "evil.example"})
+        assert answer.status_code == 421
+
+    def test_keeps_its_port(self, shared):
+        home, client, _ = shared
+        port = str(client.base_url.port)
+        argv = [*COMMAND, "--home", str(home.home), "--port", port]
+        second = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 3
         assert f"cannot listen on port {port} of 127.0.0.1: Address already in use" in second.stderr
         assert "Traceback" not in second.stderr

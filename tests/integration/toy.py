@@ -93,10 +93,6 @@ class ToyApplication:
         async def user(user: str) -> dict[str, list[str]]:
             return {kind: sorted(items) for kind, items in host.overlay(user).items()}
 
-        @router.get("/v1/modules")
-        async def modules() -> list[str]:
-            return sorted({name.partition(".")[0] for name in sys.modules})
-
         @router.get("/v1/boom")
         async def boom() -> None:
             raise RuntimeError("secret inner detail")

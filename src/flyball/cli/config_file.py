@@ -18,8 +18,8 @@ HOME = "home"
 """The one setting that stands in no file: it says where the file is."""
 
 _HEAD = """\
-# Settings of Flyball. Each line below is a default: remove the `# ` before it to change it.
-# The home itself is chosen by --home or FLYBALL_HOME. A variable goes before this file.
+# Settings of Flyball. Every setting below shows its default: remove the `# ` to change it.
+# The home itself is chosen by --home or FLYBALL_HOME. Environment variables win over this file.
 # Durations: "90s", "15m", "24h", "2d".
 """
 

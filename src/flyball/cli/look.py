@@ -24,7 +24,9 @@ def status(
     cli: Cli,
     model: Annotated[
         str | None,
-        typer.Argument(help="Only this model, in detail. Default: all.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL]", help="Only this model, in detail. Default: all.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Show what is running and what each model serves."""

@@ -18,9 +18,16 @@ NO = 1
 
 _BADLY = frozenset({Phase.FAILED, Phase.ROLLED_BACK})
 
-Model = Annotated[str, typer.Argument(help="Name of the model.", show_default=False)]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of the model.", show_default=False)
+]
 Version = Annotated[
-    str, typer.Argument(help="Full name of the version, or just its number.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="VERSION",
+        help="Full name of the version, or just its number.",
+        show_default=False,
+    ),
 ]
 
 

@@ -24,11 +24,12 @@ def init(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]", help="Where to write it. Default: the home if given, else this directory.",
+            metavar="[DIR]",
+            help="Where to write it. Default: the home if given, else this directory.",
             show_default=False,
         ),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write a commented flyball.toml with every setting and its default.
 
     An existing file is never overwritten.
@@ -46,13 +47,16 @@ def init(
         if not path.exists():
             raise EnvironmentFailed(f"{path.parent} is not a directory; name another") from error
         raise ConfigurationError(
-            f"{path} is there already and was left as it is; move it away, or name another DIR"
+            f"{path} already exists and was left as it is; move it away, or name another DIR"
         ) from None
     except OSError as error:
         raise EnvironmentFailed(
             f"{path} cannot be written: {error.strerror}; choose a writable DIR"
         ) from error
-    cli.answer({"written": str(path)}, lambda: [f"wrote {path}; every line of it is a default"])
+    cli.answer(
+        {"written": str(path)},
+        lambda: [f"wrote {path}: every setting, commented out, with its default"],
+    )
 
 
 def doctor(cli: Cli) -> int:

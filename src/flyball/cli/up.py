@@ -128,8 +128,8 @@ def _introduce(cli: Cli, house: Household, server: Server) -> None:
     cli.out.flush()
     if server.host not in ("127.0.0.1", "::1", "localhost"):
         typer.echo(
-            f"warning: {server.host} is reached from other machines, and nothing here asks who "
-            "they are; set server.host to 127.0.0.1 unless something before it does",
+            f"warning: other machines can reach {server.host}, and the API has no authentication; "
+            "set server.host to 127.0.0.1 unless a proxy in front of it has",
             err=True,
         )
 
@@ -154,7 +154,7 @@ def _keep(house: Household, cli: Cli) -> None:
     def asked(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             _kill(supervisor)
-        os.write(2, b"\nstopping: requests in flight are answered first\n")
+        os.write(2, b"\nstopping: answering requests in flight first; Ctrl-C again kills\n")
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

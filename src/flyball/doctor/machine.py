@@ -90,7 +90,7 @@ def resources() -> Finding:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     said = f"{cores} {'core' if cores == 1 else 'cores'}, {memory / GIB:.1f} GiB of memory"
     if memory < LOW_MEMORY:
-        return warn("machine", said, "training may need more; 2 GiB are enough for the sample")
+        return warn("machine", said, "training may need more; 2 GiB is enough for the sample")
     return ok("machine", said)
 
 

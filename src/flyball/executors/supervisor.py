@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -77,7 +77,6 @@ class Supervisor:
         children: what to keep alive; names are unique.
         grace_s: seconds they have to drain after SIGTERM, before SIGKILL.
         backoff: the waits between restarts.
-        on_exit: called with the process id of each one that ended.
     """
 
     def __init__(
@@ -86,12 +85,10 @@ class Supervisor:
         *,
         grace_s: float = 15.0,
         backoff: Backoff | None = None,
-        on_exit: Callable[[int], None] | None = None,
     ) -> None:
         self._kept = {child.name: _Kept(child) for child in children}
         self._grace_s = grace_s
         self._backoff = backoff or Backoff()
-        self._on_exit = on_exit
         self._news: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._log = structlog.get_logger("flyball.supervisor")
 
@@ -154,7 +151,7 @@ class Supervisor:
     def _ended(self, kept: _Kept) -> None:
         process, kept.process = kept.process, None
         assert process is not None
-        self._forget(process)
+        _forget(process)
         now = time.monotonic()
         wait_s, kept.crashes = self._backoff.wait_s(kept.crashes, now - kept.started)
         kept.due = now + wait_s
@@ -184,17 +181,16 @@ class Supervisor:
                     pid=kept.process.pid,
                     grace_s=self._grace_s,
                 )
-            self._forget(kept.process)
+            _forget(kept.process)
             kept.process = None
 
-    def _forget(self, process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it started ends with it
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-        if self._on_exit is not None:
-            self._on_exit(process.pid)
+
+def _forget(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # what it started ends with it
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _how(code: int) -> str:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import error as dbos_error
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -102,7 +103,7 @@ def _take_up_again(underway: Underway, over: threading.Event) -> None:
         try:
             for status in DBOS.list_workflows(status="PENDING"):
                 DBOS.resume_workflow(status.workflow_id)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, dbos_error.DBOSException) as error:
             log.warning("unfinished work cannot be taken up again yet: %s", error)
 
 

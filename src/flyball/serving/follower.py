@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import structlog
 
@@ -60,7 +61,7 @@ class Follower:
         self._stored: WorkerStatus | None = None
         self._reported_at = -HEARTBEAT_S
         self._retries: dict[tuple[str, str], float] = {}
-        self._when_reported: list[Callable[[], None]] = []
+        self._when_reported: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._polled = threading.Event()
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -91,7 +92,7 @@ class Follower:
 
     def when_reported(self, call: Callable[[], None]) -> None:
         """Report at once, and call this after it is stored (on the follower's thread)."""
-        self._when_reported.append(call)
+        self._when_reported.put(call)
         self._reported_at = -HEARTBEAT_S
         self._wake.set()
 
@@ -169,11 +170,11 @@ class Follower:
             rss_bytes=resident_bytes(),
         )
         self._measure(status)
+        waiting = self._when_reported.qsize()  # who asks from here on waits for the next report
         self._store(status)
         self.status, self._reported_at = status, time.monotonic()
-        waiting, self._when_reported = self._when_reported, []
-        for call in waiting:
-            call()
+        for _ in range(waiting):
+            self._when_reported.get()()
 
     def _store(self, status: WorkerStatus) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import State
@@ -16,28 +18,35 @@ from flyball.steps.rollback import rollback
 def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
     """Look at a baking deployment once.
 
-    While it bakes the latest ``rollout.window`` of its traffic is judged, so that hours of good
-    answers do not hide bad minutes; once its time is over, all of it. Degraded (on enough requests)
-    is rolled back at once, where there is a version to go back to; healthy at the end of the bake
-    is done; too little traffic goes on baking.
+    The latest ``rollout.window`` of its traffic is judged, so that hours of good answers do not
+    hide bad minutes. Where that is too little traffic at the end of the bake, all of the bake is.
+    Degraded is rolled back at once, where there is a version to go back to; healthy at the end of
+    the bake is done; too little traffic even then goes on baking.
 
     Raises:
         StaleWrite: another process moved it first; read it again.
     """
     if deployment.phase is not Phase.BAKING:
         return deployment
+    now = desk.clock.now()
+    over = deployment.bake_until is not None and now >= deployment.bake_until
+    since = max(deployment.moved_at, now - desk.rollout.window)
+    verdict, detail = _judged(desk, deployment, events, since=since)
+    if over and verdict is Verdict.INCONCLUSIVE:
+        verdict, detail = _judged(desk, deployment, events, since=deployment.moved_at)
+    if verdict is Verdict.FAIL:
+        return _degraded(desk, deployment, detail)
+    return _healthy(desk, deployment, detail) if over and verdict is Verdict.PASS else deployment
+
+
+def _judged(
+    desk: Desk, deployment: Deployment, events: Events, *, since: datetime
+) -> tuple[Verdict, str]:
     policy = HealthPolicy(
         min_requests=desk.rollout.min_requests, max_error_share=desk.rollout.max_error_share
     )
-    now, began = desk.clock.now(), deployment.moved_at
-    over = deployment.bake_until is not None and now >= deployment.bake_until
-    latest = max(began, now - desk.rollout.window)
-    for since in (latest, began) if over else (latest,):
-        served = events.windows(deployment.model, since=since, version=deployment.version)
-        verdict, detail = judge_health(merged(served), policy)
-        if verdict is Verdict.FAIL:
-            return _degraded(desk, deployment, detail)
-    return _healthy(desk, deployment, detail) if over and verdict is Verdict.PASS else deployment
+    served = events.windows(deployment.model, since=since, version=deployment.version)
+    return judge_health(merged(served), policy)
 
 
 def _degraded(desk: Desk, deployment: Deployment, detail: str) -> Deployment:

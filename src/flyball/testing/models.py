@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from flyball.checks.artifact import SAFE
 from flyball.domain.canonical import canonical_json
 from flyball.errors import ArtifactCorrupt
 from flyball.ports import Model
-
-SAFE = frozenset({".json", ".jsonl", ".npy", ".parquet", ".safetensors"})
 
 
 @dataclass(slots=True)

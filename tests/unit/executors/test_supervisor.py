@@ -155,15 +155,6 @@ class TestStopping:
             started = time.monotonic()
         assert time.monotonic() - started < 5
 
-    def test_tells_of_each_process_that_ended(self, tmp_path):
-        ended: list[int] = []
-        state = tmp_path / "state"
-        child = a_child("web", POLITE, str(state))
-        with supervised([child], on_exit=ended.append) as fleet:
-            until(state.exists)
-            pid = fleet.pids()["web"]
-        assert ended == [pid]
-
 
 class TestAChild:
     """What it inherits, and what it is tied to."""

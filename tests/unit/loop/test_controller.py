@@ -11,7 +11,7 @@ import pytest
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.routing import Route, SlotPhase, SlotStatus, WorkerStatus
-from flyball.errors import StorageUnavailable
+from flyball.errors import NotFound, StorageUnavailable
 from flyball.loop.controller import Controller, tick
 from flyball.loop.tasks import desk
 from flyball.loop.upkeep import Aliases, Housekeeping, wanted
@@ -44,10 +44,13 @@ class Registry:
 
     told: list = field(default_factory=list)
     away: bool = False
+    knows: bool = True
 
     def alias(self, model, alias, version):
         if self.away:
             raise StorageUnavailable("the registry is away")
+        if not self.knows:
+            raise NotFound(f"{version} is not registered")
         self.told.append((model, alias, version))
 
 
@@ -175,6 +178,17 @@ class TestTheRegistrysAliases:
         parts.tracker.away = False
         aliases.follow()
         assert ("games", "champion", version.name) in parts.tracker.told
+
+    def test_wait_in_silence_for_a_candidate_that_is_registered_in_a_moment(self, parts):
+        """Training records a version just before it registers it."""
+        candidate = a_version(state=State.VALIDATION)
+        parts.records.commit([Change(value=candidate)])
+        aliases = Aliases(parts)
+        parts.tracker.knows = False
+        assert aliases.follow() == {}
+        parts.tracker.knows = True
+        aliases.follow()
+        assert parts.tracker.told == [("games", "challenger", candidate.name)]
 
     def test_never_call_a_withdrawn_or_rejected_version_the_challenger(self, parts):
         parts.records.commit(
