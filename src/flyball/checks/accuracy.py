@@ -1,5 +1,8 @@
 """Accuracy: better than the baseline for sure, and not worse than the champion by much.
 
+Where the search found nothing better than the baseline itself, the baseline is what there is to
+serve: it is compared with the champion alone, and passes where nothing serves yet.
+
 All three models are judged on one fold, unit by unit (player by player), so that differences are
 paired; how sure we may be of their mean is a bootstrap interval at 95%.
 """
@@ -42,12 +45,14 @@ class Accuracy:
         """
         fold = context.prepared.final
         candidate = self._artifact(context, context.candidate.artifact)
-        baseline = self._baseline(context, fold)
-        against = [_against_baseline(context, candidate, baseline)]
+        against = []
+        if context.candidate.family != context.prepared.baseline:
+            baseline = self._baseline(context, fold)
+            against.append(_against_baseline(context, candidate, baseline))
         if context.champion is not None:
             champion = self._artifact(context, context.champion.artifact)
             against.append(_against_champion(context, candidate, champion))
-        verdict = _worst([Verdict(one["verdict"]) for one in against])
+        verdict = min((Verdict(one["verdict"]) for one in against), key=_ORDER.index, default=PASS)
         value = float(candidate.mean())
         return CheckResult(
             check=self.name,
@@ -128,14 +133,13 @@ def _compared(
     }
 
 
-_ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
-
-
-def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    return min(verdicts, key=_ORDER.index)
+PASS = Verdict.PASS
+_ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, PASS)
 
 
 def _summary(objective: str, value: float, against: Sequence[Mapping[str, Any]]) -> str:
+    if not against:
+        return f"{objective} {value:.4f} of the baseline itself: the search found nothing better"
     parts = [
         f"{one['against']} {one['value']:.4f} (difference {one['difference']:+.4f}, "
         f"95% {one['low']:+.4f} to {one['high']:+.4f}; must exceed {one['bound']:+.4f})"

@@ -67,7 +67,8 @@ class Bench:
         )
         if spoil is not None:
             spoil(directory)
-        return a_version(number, model="toy", artifact=self.blobs.put(directory))
+        artifact = self.blobs.put(directory)
+        return a_version(number, model="toy", family=model.family, artifact=artifact)
 
     def good(self, number: str = "1.0.0", **more: Any) -> ModelVersion:
         """A curve that fits."""

@@ -45,10 +45,20 @@ class TestAccuracy:
             result.details["candidate"] - baseline["value"]
         )
 
-    def test_the_baseline_itself_is_no_gain(self, bench):
-        result = accuracy().run(bench.context(bench.poor()))
+    def test_another_model_that_does_as_the_baseline_is_no_gain(self, bench):
+        result = accuracy().run(bench.context(replace(bench.poor(), family="curve")))
         assert result.verdict is Verdict.FAIL
         assert "baseline (mean)" in result.recommendation
+
+    def test_the_baseline_itself_may_serve_where_nothing_does(self, bench):
+        result = accuracy().run(bench.context(bench.poor()))
+        assert result.verdict is Verdict.PASS
+        assert "the search found nothing better" in result.summary
+
+    def test_the_baseline_itself_does_not_take_a_better_champions_place(self, bench):
+        result = accuracy().run(bench.context(bench.poor(), champion=bench.good()))
+        assert result.verdict is Verdict.FAIL
+        assert "champion 1.0.0-" in result.recommendation
 
     def test_worse_than_the_champion_by_much_fails(self, bench):
         weak = Curve.fit(bench.prepared.final.train, CurveConfig(degree=3, penalty=300.0))
