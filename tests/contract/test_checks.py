@@ -49,7 +49,7 @@ class TestAccuracy(ToyChecks):
 
     @pytest.fixture
     def faulty(self, bench: Bench) -> CheckContext:
-        return bench.context(bench.poor(), champion=bench.good())
+        return bench.context(bench.poor(), champion=bench.good("0.9.0"))
 
 
 class TestScoringLatency(ToyChecks):
