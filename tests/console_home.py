@@ -78,7 +78,7 @@ def _deployments(model: str) -> list[Deployment]:
 
 def _entries(model: str) -> list[Entry]:
     tested = make.an_entry(model=model, subject=f"{model}/{OLD.name}", at=NOW - timedelta(days=2))
-    routes = ((1, "", OLD.name, "tested"), (2, OLD.name, NEW.name, "loaded by 1 worker(s)"))
+    routes = ((1, "", OLD.name, "tested"), (2, OLD.name, NEW.name, "loaded by 1 worker"))
     return [
         tested,
         *(

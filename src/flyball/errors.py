@@ -57,7 +57,7 @@ class NotFound(ConfigurationError, LookupError):
     """No such model, version, batch, run or deployment."""
 
     status = 404
-    title = "No such object"
+    title = "Not found"
 
 
 class DataQualityError(FlyballError):

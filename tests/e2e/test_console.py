@@ -105,7 +105,7 @@ class TestAnOpenPage:
 
     def test_shows_what_serves_and_why(self, card: Any) -> None:
         text = card.inner_text()
-        assert "loaded by 1 worker(s)" in text
+        assert "loaded by 1 worker" in text
         assert "1.1.0 baking" in text
         assert "ready to take over" in text
         assert card.locator("tr.serves").inner_text().startswith("1.1.0")

@@ -24,7 +24,11 @@ MODEL = "games"
 MIN_NDCG = 0.48
 """The reference figure of EASE on this file's fixed split is 0.515; the split here is another."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("steam"),  # one home for all of them
+]
 
 
 @pytest.fixture(scope="module")

@@ -142,7 +142,7 @@ def _summary(objective: str, value: float, against: Sequence[Mapping[str, Any]])
         return f"{objective} {value:.4f} of the baseline itself: the search found nothing better"
     parts = [
         f"{one['against']} {one['value']:.4f} (difference {one['difference']:+.4f}, "
-        f"95% {one['low']:+.4f} to {one['high']:+.4f}; must exceed {one['bound']:+.4f})"
+        f"95% {one['low']:+.4f} to {one['high']:+.4f}; must exceed {one['bound'] or 0:.4g})"
         for one in against
     ]
     return f"{objective} {value:.4f} against {' and '.join(parts)}"

@@ -100,7 +100,7 @@ def loaded(route: Route, version: str, workers: Sequence[WorkerStatus]) -> tuple
             return Verdict.FAIL, f"worker {worker.worker}: {status.detail}"
     if waiting or not workers:
         return Verdict.INCONCLUSIVE, f"waiting for {', '.join(waiting) or 'a worker'}"
-    return Verdict.PASS, f"loaded and smoke-tested by {len(workers)} worker(s)"
+    return Verdict.PASS, f"loaded and smoke-tested by {_counted(workers)}"
 
 
 def applied(route: Route, workers: Sequence[WorkerStatus]) -> tuple[Verdict, str]:
@@ -108,4 +108,8 @@ def applied(route: Route, workers: Sequence[WorkerStatus]) -> tuple[Verdict, str
     behind = [w.worker for w in workers if w.applied.get(route.model, 0) < route.generation]
     if behind or not workers:
         return Verdict.INCONCLUSIVE, f"waiting for {', '.join(behind) or 'a worker'}"
-    return Verdict.PASS, f"generation {route.generation} applied by {len(workers)} worker(s)"
+    return Verdict.PASS, f"generation {route.generation} applied by {_counted(workers)}"
+
+
+def _counted(workers: Sequence[WorkerStatus]) -> str:
+    return "1 worker" if len(workers) == 1 else f"{len(workers)} workers"

@@ -81,7 +81,7 @@ def test_an_error_is_a_problem_document_beside_its_line(shop):
     assert uuid.UUID(problem.pop("instance").removeprefix("urn:uuid:")).version == 4
     assert problem == {
         "type": "urn:flyball:problem:not-found",
-        "title": "No such object",
+        "title": "Not found",
         "status": 404,
         "detail": "games has no version 9.9.9",
     }

@@ -133,10 +133,13 @@ class TestWhatWasDoneAlready:
         shop.answers["train"] = Trained(version=a_version(), run=a_run(), new=False)
         assert f"trained before, nothing new: {NAME}" in shop("train", "games").out
 
-    def test_is_said_of_a_deployment(self, shop):
-        done = Deployed(deployment=a_deployment(phase=Phase.DONE), new=False)
-        shop.answers["deploy"] = done
-        assert f"{NAME} serves already" in shop("deploy", "games", "1.0.0").out
+    @pytest.mark.parametrize(
+        ("phase", "said"),
+        [(Phase.BAKING, "serves already"), (Phase.DONE, "was deployed before")],
+    )
+    def test_is_said_of_a_deployment(self, shop, phase, said):
+        shop.answers["deploy"] = Deployed(deployment=a_deployment(phase=phase), new=False)
+        assert f"{NAME} {said}" in shop("deploy", "games", "1.0.0").out
 
     def test_is_said_of_a_deployment_that_ended_badly_with_the_way_out(self, shop):
         failed = a_deployment(phase=Phase.FAILED, detail="worker host:1: no memory")

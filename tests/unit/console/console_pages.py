@@ -68,7 +68,7 @@ def shown(
             at=LATER,
             version=NEW.name,
             since=NOON,
-            because=f"{NEW.name} loaded by 2 worker(s)",
+            because=f"{NEW.name} loaded by 2 workers",
             by="operator:ada",
             ledger_row=7,
         ),

@@ -37,7 +37,7 @@ class TestTheChampion:
         assert champion is not None
         assert champion.since is not None
         assert (champion.since.ago, champion.by) == ("6 h ago", "operator:ada")
-        assert champion.because == "1.1.0 loaded by 2 worker(s)"
+        assert champion.because == "1.1.0 loaded by 2 workers"
 
     def test_claims_no_reason_of_another_version(self) -> None:
         served = Served(

@@ -64,7 +64,7 @@ class TestAVersionIsLoaded:
         workers = [with_green(SlotPhase.READY), with_green(SlotPhase.READY, worker="host:2")]
         assert loaded(ROUTE, NEW, workers) == (
             Verdict.PASS,
-            "loaded and smoke-tested by 2 worker(s)",
+            "loaded and smoke-tested by 2 workers",
         )
 
     @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ class TestARouteIsApplied:
 
     def test_by_every_worker(self) -> None:
         workers = [a_worker(applied={"games": 3}), a_worker("host:2", applied={"games": 4})]
-        assert applied(ROUTE, workers) == (Verdict.PASS, "generation 3 applied by 2 worker(s)")
+        assert applied(ROUTE, workers) == (Verdict.PASS, "generation 3 applied by 2 workers")
 
     def test_not_while_one_is_behind_or_knows_nothing_of_it(self) -> None:
         workers = [

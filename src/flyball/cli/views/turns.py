@@ -84,7 +84,7 @@ def deployed(found: Deployed) -> Iterator[RenderableType]:
     """A deployment."""
     one = found.deployment
     if one.phase in _SERVES:
-        said = "serves" if found.new else "serves already"
+        said = "serves" if found.new else _before(one.phase)
         instead = f" instead of {one.replaces}" if one.replaces and found.new else ""
         told = Text.assemble(f"{one.version} {said}{instead} (", coloured(one.phase), ")")
         yield _part("serving", told)
@@ -95,6 +95,11 @@ def deployed(found: Deployed) -> Iterator[RenderableType]:
     if not found.new:
         again = f"`flyball deploy {one.model} {one.version}` tries again"
         yield _part("", f"it stays so; {again}")
+
+
+def _before(phase: Phase) -> str:
+    """What became of an earlier deployment; one that is done may have been superseded since."""
+    return "was deployed before" if phase is Phase.DONE else "serves already"
 
 
 def rolled_back(found: RolledBack) -> Iterator[RenderableType]:
