@@ -1,9 +1,10 @@
 """Hot swap: 100 swaps under load, 0 failed requests.
 
-Without arguments: two supervised workers serve a tiny application (``tests/integration/toy.py``)
-from a throw-away home; each swap loads a new version and switches to it. With ``--home`` the
-versions of that home are used: its route must hold two of them, and each swap switches to the
-other; the route is put back at the end. Exit code 1 on any failed request.
+Two supervised workers serve the games application; for each swap the other version is loaded anew
+(verified, mapped, smoke-tested) and switched to, while clients ask without a pause. Without
+``--home`` a home is made first: one turn of the loop on the sample world, and a second version
+trained on more of it. With ``--home`` the versions of that home are used: its route must hold two
+of them. Exit code 1 on any failed request.
 
     python -m benchmarks.hot_swap [--swaps 100] [--home DIR --model games --path /v1/...]
 """
@@ -23,23 +24,20 @@ from pathlib import Path
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "integration"))
-
-from toy import COMMAND, MODEL, ToyHome
-
 from benchmarks.table import Line, judged
-from flyball import configuration, wiring
+from flyball import Flyball, configuration
 from flyball.domain.deployment import applied, loaded
 from flyball.domain.routing import Route, WorkerStatus
 from flyball.domain.validation import Verdict
 from flyball.executors.supervisor import Child, Supervisor
+from flyball.games.world import World
 from flyball.ports import Change
 from flyball.serving.server import listening, url_of
 from flyball.wiring import Platform
 
 WORKERS = 2
 CLIENTS = 4
-SERVING = (sys.executable, "-m", "flyball.serving")
+SERVING = (sys.executable, "-m", "flyball.serving", "--log-level", "warning")
 
 
 @dataclass
@@ -85,10 +83,10 @@ class Fleet:
         self.platform, self.model = platform, model
 
     @contextmanager
-    def running(self, command: tuple[str, ...]) -> Iterator[str]:
+    def running(self) -> Iterator[str]:
         home = str(self.platform.home)
         with listening("127.0.0.1", 0) as sock:
-            argv = [*command, "--home", home, "--fd", str(sock.fileno())]
+            argv = [*SERVING, "--home", home, "--fd", str(sock.fileno())]
             children = [
                 Child(name=f"worker {n}", argv=argv, pass_fds=(sock.fileno(),))
                 for n in range(WORKERS)
@@ -131,18 +129,31 @@ class Fleet:
         while loaded(self.route(), version, self.workers())[0] is not Verdict.PASS:
             pause.wait(0.01)
 
+    def swap(self) -> float:
+        """Load the other version anew and switch to it; seconds from the switch to the last ack."""
+        other = self.route().standby
+        assert other is not None, "the route holds one version only; a swap needs two"
+        self.acknowledged(self.write(self.route().unloaded()))
+        self.write(self.route().loading(other, salt="hot swap"))
+        self.loaded(other)
+        return self.acknowledged(self.write(self.route().switched()))
 
-def swap_toy(home: ToyHome, fleet: Fleet, number: int) -> float:
-    """Load a new version, and switch to it; seconds from the switch to the last worker."""
-    version = home.publish(f"answer {number}")
-    home.load(version)
-    fleet.loaded(version.name)
-    return fleet.acknowledged(home.switch())
 
-
-def swap_own(fleet: Fleet) -> float:
-    """Switch to the other version of the home; seconds to the last worker."""
-    return fleet.acknowledged(fleet.write(fleet.route().switched()))
+def two_versions(home: Path) -> None:
+    """A home whose route holds two versions of the sample's model."""
+    small = {"FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "2"}
+    with Flyball(config=configuration.load(home, environ=small), actor="benchmark") as flyball:
+        for number, players in enumerate((600, 800)):
+            file = home.parent / f"world-{number}.csv"
+            World(7, players=players).write(file)
+            flyball.ingest("games", [str(file)])
+            trained = flyball.train("games").version
+            if number == 0:
+                flyball.validate("games", trained.name)
+                flyball.deploy("games", trained.name)
+        route = flyball.platform.records.get(Route, "games")
+        wanted = route.loading(trained.name, salt="hot swap")
+        flyball.platform.records.commit([Change(value=wanted, replacing=route)])
 
 
 def report(load: Load, waits: list[float]) -> int:
@@ -164,23 +175,18 @@ def main() -> int:
     parser.add_argument("--swaps", type=int, default=100)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--model", default="games")
-    parser.add_argument("--path", default="/v1/recommendations/player-1?k=10")
+    parser.add_argument("--path", default="/v1/recommendations/player-00001?k=10")
     arguments = parser.parse_args()
-    if arguments.home is not None:
-        fleet = Fleet(wiring.build(configuration.load(arguments.home)), arguments.model)
-        with fleet.running(SERVING) as url:
-            load = Load(url + arguments.path)
-            with load.running():
-                waits = [swap_own(fleet) for _ in range(arguments.swaps + arguments.swaps % 2)]
-        return report(load, waits)
     with tempfile.TemporaryDirectory() as folder:
-        home = ToyHome(Path(folder) / "home")
-        home.serve(home.publish("answer 0"))
-        fleet = Fleet(home.platform, MODEL)
-        with fleet.running(COMMAND) as url:
-            load = Load(url + "/v1/answer")
-            with load.running():
-                waits = [swap_toy(home, fleet, n) for n in range(1, arguments.swaps + 1)]
+        home = arguments.home or Path(folder) / "home"
+        if arguments.home is None:
+            two_versions(home)
+        with Flyball(home=home) as flyball:
+            fleet = Fleet(flyball.platform, arguments.model)
+            with fleet.running() as url:
+                load = Load(url + arguments.path)
+                with load.running():
+                    waits = [fleet.swap() for _ in range(arguments.swaps)]
         return report(load, waits)
 
 
