@@ -73,7 +73,7 @@ def _differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
         )
     if len(first) < 2:
         raise InvalidRequest(
-            f"{len(first)} pair(s) cannot give an interval; compare on at least two users"
+            f"an interval needs at least two pairs, not {len(first)}; compare on more users"
         )
     differences = first - second
     wrong = int(np.count_nonzero(~np.isfinite(differences)))
