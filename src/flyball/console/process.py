@@ -77,7 +77,7 @@ def _socket(home: Path, host: str, port: int) -> socket.socket:
 
 
 def _ready(url: str, home: Path) -> None:
-    structlog.get_logger("flyball.control").info("control is ready", url=url, home=str(home))
+    structlog.get_logger("flyball.control").debug("control is ready", url=url, home=str(home))
     announce(url)
 
 
