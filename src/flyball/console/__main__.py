@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from flyball.executors.lifeline import die_with_parent
 
         die_with_parent(arguments.parent)
-    from flyball.console.server import Stop
     from flyball.errors import FlyballError
+    from flyball.serving.server import Stop
     from flyball.telemetry import logs
 
     stop = Stop()  # before the slow imports: a signal that comes now is not lost

@@ -13,13 +13,15 @@ from fastapi import FastAPI
 from flyball.configuration import load
 from flyball.console.api import create_app
 from flyball.console.guard import check_host
-from flyball.console.server import Server, Stop
 from flyball.errors import AlreadyRunning, EnvironmentFailed
 from flyball.loop import lock
 from flyball.loop.controller import Controller
 from flyball.loop.engine import engine
-from flyball.serving.server import announce, listening, url_of
+from flyball.serving.server import OwnEnd, Stop, announce, listening, url_of
 from flyball.verbs import Flyball
+
+DRAIN_S = 2
+"""Seconds that requests in flight have to finish. Pages reconnect by themselves."""
 
 CLOSE_S = 4.0
 """Seconds that an orderly end may take after the server has stopped."""
@@ -48,7 +50,13 @@ def serve(home: Path, *, port: int, host: str | None = None, stop: Stop | None =
         url = url_of(sock)
         with engine(flyball.platform, lock.CONTROL):
             controller = Controller(flyball.platform)
-            server = Server(_app(flyball), lambda: _ready(url, flyball.platform.home))
+            server = OwnEnd(
+                _app(flyball),
+                lambda: _ready(url, flyball.platform.home),
+                ws="websockets-sansio",
+                lifespan="on",
+                timeout_graceful_shutdown=DRAIN_S,
+            )
             stop.attach(server)
             controller.start()
             try:

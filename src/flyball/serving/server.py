@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -41,12 +42,12 @@ class Stop:
     def __init__(self) -> None:
         self.asked = False
         self.failed = False
-        self._server: Server | None = None
+        self._server: OwnEnd | None = None
         self._read_end, self._write_end = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
 
-    def attach(self, server: Server) -> None:
+    def attach(self, server: OwnEnd) -> None:
         """From now on a signal ends this server."""
         self._server = server
         if self.asked:
@@ -76,24 +77,26 @@ class Stop:
             os.write(self._write_end, b".")
 
 
-class Server(uvicorn.Server):
-    """uvicorn, drained without a failed request and without dying of its signal."""
+class OwnEnd(uvicorn.Server):
+    """uvicorn that logs little, tells when it accepts, and leaves signals to ``Stop``.
 
-    def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
+    Args:
+        app: what is served.
+        on_started: called once it accepts, unless it is asked to end before.
+        config: more of ``uvicorn.Config``.
+    """
+
+    def __init__(self, app: ASGIApp, on_started: Callable[[], None], **config: Any) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
                 http="httptools",
-                ws="none",
-                lifespan="off",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=DRAIN_S,
+                **config,
             )
         )
         self._on_started = on_started
@@ -106,7 +109,23 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept."""
         await super().startup(sockets)
-        self._on_started()
+        if not self.should_exit:
+            self._on_started()
+
+
+class Server(OwnEnd):
+    """A worker's server, drained without a failed request."""
+
+    def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
+        super().__init__(
+            app,
+            on_started,
+            ws="none",
+            lifespan="off",
+            backlog=BACKLOG,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer what is open or on its way, then close."""

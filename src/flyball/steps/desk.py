@@ -71,28 +71,31 @@ class Desk:
         self, before: ModelVersion, after: ModelVersion, evidence: Evidence, reason: str
     ) -> Entry:
         """The ledger's entry for a move of the lifecycle."""
-        return Entry(
-            at=self.clock.now(),
-            actor=self.actor,
-            action="transition",
-            subject=before.id,
-            model=before.model,
-            before=str(before.state),
-            after=str(after.state),
-            reason=reason,
-            evidence=evidence,
-        )
+        states = (str(before.state), str(after.state))
+        return self._entry("transition", before, *states, reason=reason, evidence=evidence)
 
     def routed(
         self, deployment: Deployment, before: str, after: str, reason: str, evidence: Evidence
     ) -> Entry:
         """The ledger's entry for a change of the serving version: what ``served`` reads."""
+        return self._entry("route", deployment, before, after, reason=reason, evidence=evidence)
+
+    def _entry(
+        self,
+        action: str,
+        subject: ModelVersion | Deployment,
+        before: str,
+        after: str,
+        *,
+        reason: str,
+        evidence: Evidence,
+    ) -> Entry:
         return Entry(
             at=self.clock.now(),
             actor=self.actor,
-            action="route",
-            subject=deployment.id,
-            model=deployment.model,
+            action=action,
+            subject=subject.id,
+            model=subject.model,
             before=before,
             after=after,
             reason=reason,
