@@ -11,7 +11,6 @@
     ├── TrainingError           a fit or a search could not produce a model
     ├── ValidationError         a candidate could not be validated
     ├── DeploymentError         a rollout or rollback could not be carried out
-    ├── GateRefused             the answer is no: a gate said so, with its reasons
     ├── IllegalTransition       the lifecycle does not allow this move
     ├── StaleWrite              somebody else changed the record first
     ├── ArtifactCorrupt         stored bytes are not what was recorded
@@ -95,14 +94,6 @@ class DeploymentError(FlyballError):
     exit_code = 1
     status = 409
     title = "The deployment failed"
-
-
-class GateRefused(FlyballError):
-    """The answer is no: a gate said so, with its reasons."""
-
-    exit_code = 1
-    status = 409
-    title = "A gate refused it"
 
 
 class IllegalTransition(FlyballError):

@@ -42,9 +42,6 @@ class Filters(Struct, forbid_unknown_fields=True, frozen=True):
     exclude: Annotated[GameIds, Meta(description="Games not to answer.")] = []
 
 
-NO_FILTERS = Filters()
-
-
 class RecommendationRequest(Struct, forbid_unknown_fields=True, frozen=True):
     """Whom to recommend games to: a player by id, a history, or both together."""
 

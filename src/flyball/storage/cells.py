@@ -11,11 +11,6 @@ from flyball.domain.schema import Column, ColumnType, Schema
 from flyball.errors import DataQualityError
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
-TYPES: Mapping[ColumnType, pl.DataType] = {
-    ColumnType.STRING: pl.String(),
-    ColumnType.NUMBER: pl.Float64(),
-    ColumnType.TIMESTAMP: UTC_MICROSECONDS,
-}
 _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
 """Seconds since 1970. Times outside are no dates of the calendar (most likely, milliseconds)."""
 
