@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("accuracy", "loop", "first_answer", "hot_swap", "install")
+ALL = (
+    "accuracy",
+    "anomalies",
+    "ingest",
+    "data_diff",
+    "loop",
+    "first_answer",
+    "hot_swap",
+    "install",
+)
 
 
 def main() -> int:

@@ -7,7 +7,8 @@
     │   ├── InvalidRequest      a request, argument or cursor cannot be read
     │   └── NotFound            no such model, version, batch, run, deployment
     ├── DataQualityError        the data was read and refused
-    │   └── BatchConflict       a batch id was used before for other content
+    │   ├── BatchConflict       a batch id was used before for other content
+    │   └── SchemaChanged       the declared schema breaks with the data's
     ├── TrainingError           a fit or a search could not produce a model
     ├── ValidationError         a candidate could not be validated
     ├── DeploymentError         a rollout or rollback could not be carried out
@@ -72,6 +73,13 @@ class BatchConflict(DataQualityError):
 
     status = 409
     title = "The batch id is taken"
+
+
+class SchemaChanged(DataQualityError):
+    """The declared schema breaks with the one the data was stored under; shows the difference."""
+
+    status = 409
+    title = "The schema changed"
 
 
 class TrainingError(FlyballError):

@@ -7,19 +7,20 @@ models in packages that register an entry point. Each protocol has a published c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias, TypeVar
 
-from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import Entry, LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, Variant, WorkerStatus
 from flyball.domain.schema import Schema
+from flyball.domain.told import JobRun, Mark
 from flyball.domain.traffic import Event, Window
 from flyball.domain.training import Run, Trial
 from flyball.domain.validation import CheckResult, ValidationReport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Record: TypeAlias = (
     DataBatch
     | DatasetVersion
+    | Forgotten
     | Run
     | ModelVersion
     | ValidationReport
@@ -136,50 +138,126 @@ class Blobs(Protocol):
         ...
 
 
+LINE: Literal["__line"] = "__line"
+REASON: Literal["__reason"] = "__reason"
+DETAIL: Literal["__detail"] = "__detail"
+RAW: Literal["__raw"] = "__raw"
+"""Columns that come with rows: the line of the source, and why and how a row could not be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A file, read and made to fit a schema.
+class Chunk:
+    """Consecutive rows of a source.
 
     Attributes:
-        frame: canonical columns and types, in the file's order; rows that could not be read are
-            left out.
-        unreadable: by reason, how many rows were left out, and up to three examples in words.
+        file: which of the source's files they come from; empty where it has only one.
+        frame: the rows that could be read: the reading's ``columns``, in canonical order and
+            types, then ``LINE`` (Int64; the row's number where the source has no lines, from 1).
+        rejected: the rows that could not: ``LINE``, ``REASON`` (for example ``"number:value"``),
+            ``DETAIL`` (words, without the value of a personal column), ``RAW`` (the line as it
+            stands, where it could not be divided into cells and the schema has no personal column;
+            else null), then ``columns`` as text.
+        blank: how many records held no value at all; passed over.
+        unread_cells: by column, how many cells of lenient columns could not be read.
     """
 
+    file: str
     frame: pl.DataFrame
-    unreadable: Mapping[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    rejected: pl.DataFrame
+    blank: int = 0
+    unread_cells: Mapping[str, int] = field(default_factory=dict)
+
+
+class Reading(Protocol):
+    """A source that was opened: its table, and its rows, once, in bounded memory.
+
+    Attributes:
+        source: where it is, as people may see it: without passwords.
+        schema: the one it fits.
+        columns: canonical names of the columns it has, in the schema's order.
+        ignored: its columns that the schema does not know.
+        pseudonymous: personal values are pseudonyms already (Flyball's own events).
+    """
+
+    source: str
+    schema: Schema
+    columns: tuple[str, ...]
+    ignored: tuple[str, ...]
+    pseudonymous: bool
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """The rows, in the source's order.
+
+        Raises:
+            DataQualityError: the source is truncated, damaged or wrongly encoded further down.
+        """
+        ...
 
 
 class Sources(Protocol):
     """Where data comes from."""
 
-    def read(self, location: str, schema: Schema) -> Table:
-        """Read CSV, JSONL or Parquet, plain, ``.gz`` or ``.zst``.
+    def open(self, location: str, schemas: Sequence[Schema]) -> AbstractContextManager[Reading]:
+        """Open CSV, JSONL, Parquet or Arrow, plain or packed (gzip, zstd, zip).
+
+        Args:
+            location: a file, a glob, a directory, ``http(s)://...``, ``s3://...``, a database
+                (``<SQLAlchemy URL>#<SELECT statement>``) or ``events:MODEL:AFTER:UNTIL``.
+            schemas: tables it may hold; the first that it fits counts.
 
         Raises:
             DataQualityError: missing columns, empty, header only, binary, wrongly encoded,
                 truncated or wrong delimiter; the message says which, where, and what to do.
-            NotFound: no such file.
+            NotFound: no such file or object.
+            EnvironmentFailed: it could not be fetched, also after further attempts.
         """
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """What went to or came from a remote: how many objects and bytes were not there yet."""
+
+    objects: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object on this machine.
+
+    Attributes:
+        size: bytes it takes, in the cache and in a remote in the home.
+        kept_at: when it was last kept, UTC; keeping the same bytes again counts.
+    """
+
+    size: int
+    kept_at: datetime
+
+
 class Datasets(Protocol):
-    """Versioned data files, readable by the ``dvc`` command."""
+    """Versioned data files, readable by the ``dvc`` command. Safe for several processes at once.
 
-    def add(self, model: str, files: Mapping[str, str], name: str, content: Path) -> DatasetFiles:
-        """Add one file to a model's dataset.
+    Every file is named by its DVC hash (MD5, 32 hex digits), and so is a version: by the hash of
+    its listing, without ``.dir``.
+    """
 
-        Args:
-            files: the dataset so far: DVC hash by file name (immutable history: the order of the
-                names is the order of arrival).
-            name: the new file's name in the dataset.
-            content: where its bytes are now; they are copied.
-
-        Returns:
-            the new version and its files. Adding the same name and bytes again returns the same.
+    def keep(self, content: Path) -> str:
+        """Store a copy of a file; returns its DVC hash. The same bytes are stored once.
 
         Raises:
+            StorageUnavailable: no space, no permission; nothing was stored.
+        """
+        ...
+
+    def lay_out(self, model: str, files: Mapping[str, str]) -> str:
+        """Make these the dataset that people and ``dvc`` see; returns the version.
+
+        Args:
+            files: DVC hash by file name; each was kept.
+
+        Raises:
+            NotFound, ArtifactCorrupt: a file is nowhere sound.
             StorageUnavailable: no space, no permission; the dataset is as it was.
         """
         ...
@@ -193,13 +271,41 @@ class Datasets(Protocol):
         """
         ...
 
+    def push(self, md5s: Iterable[str]) -> Transferred:
+        """Copy objects (files' hashes; a version's ends in ``.dir``) to the remote.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetFiles:
-    """A dataset version (DVC hash without ``.dir``) and its files: DVC hash by name."""
+        Raises:
+            NotFound, ArtifactCorrupt: one is not sound here; nothing unsound was copied.
+            StorageUnavailable: the remote failed, also after further attempts.
+        """
+        ...
 
-    version: str
-    files: Mapping[str, str]
+    def pull(self, md5s: Iterable[str]) -> Transferred:
+        """Copy objects that are not sound here from the remote. Raises as ``push`` does."""
+        ...
+
+    def listing(self, version: str) -> Mapping[str, str]:
+        """A version's files: DVC hash by name, by the bytes of its listing here.
+
+        Raises:
+            NotFound: the listing is not here; ``pull`` it.
+        """
+        ...
+
+    def stored(self) -> Mapping[str, Stored]:
+        """Every object here, by its hash (a listing's ends in ``.dir``)."""
+        ...
+
+    def remove(self, md5s: Iterable[str], *, kept_before: datetime) -> Transferred:
+        """Remove objects from the cache, and from a remote in the home; returns what went.
+
+        Missing is fine. One that was kept at ``kept_before`` or later stays: somebody may be about
+        to name it.
+
+        Raises:
+            StorageUnavailable: no permission; the objects before it are gone.
+        """
+        ...
 
 
 class Tracker(Protocol):
@@ -244,12 +350,32 @@ class Events(Protocol):
         """
         ...
 
-    def after(self, cursor: int, *, limit: int = 10_000) -> tuple[list[Event], int]:
-        """Events stored after a cursor (0: the first), in order of storing; the next cursor."""
+    def after(
+        self,
+        cursor: int,
+        *,
+        limit: int = 10_000,
+        until: int | None = None,
+        model: str | None = None,
+    ) -> tuple[list[Event], int]:
+        """Events stored after a cursor (0: the first), in order of storing; the next cursor.
+
+        Args:
+            until: only those up to and with this cursor.
+            model: only this model's.
+        """
         ...
 
     def count(self, model: str | None = None) -> Mapping[str, int]:
         """How many events there are, by type."""
+        ...
+
+    def forget(self, model: str, user_id: str) -> int:
+        """Remove every event of a user (their id as stored); returns how many there were."""
+        ...
+
+    def last(self) -> int:
+        """The cursor after the newest event; 0 where there is none."""
         ...
 
     def add_windows(self, windows: Sequence[Window]) -> None:
@@ -262,6 +388,39 @@ class Events(Protocol):
 
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """Windows that start at or after ``since``, oldest first."""
+        ...
+
+
+class Lineage(Protocol):
+    """Tells whoever keeps lineage what the loop did. Safe for several threads and processes."""
+
+    def mark(self) -> Mark:
+        """How far the records have been told.
+
+        Raises:
+            ArtifactCorrupt: what says so is damaged.
+        """
+        ...
+
+    def tell(self, runs: Sequence[JobRun], *, before: Mark, after: Mark) -> None:
+        """Write what was done, then the mark; after a crash between the two nothing is doubled.
+
+        Args:
+            before: the mark from which ``runs`` were worked out.
+            after: how far the records are told with them; its ``size`` is set here.
+
+        Raises:
+            StaleWrite: the mark is not ``before`` any more: somebody else told it.
+            StorageUnavailable: it cannot be written; tell it again.
+        """
+        ...
+
+    def deliver(self, *, within_s: float) -> None:
+        """Send what was written and not sent yet to the receiver, if there is one.
+
+        Waits at most ``within_s`` seconds; sending goes on meanwhile. A receiver that is away is
+        no error: what it missed is sent later.
+        """
         ...
 
 
@@ -302,6 +461,10 @@ class Target(Protocol):
 
 
 # --- an application's parts -------------------------------------------------------------------
+
+
+Tables: TypeAlias = "Mapping[str, pl.DataFrame]"
+"""The rows of a dataset version by table; a table without a batch is absent."""
 
 
 class Suggest(Protocol):
@@ -370,7 +533,7 @@ class Prepared:
     """An application's data, split.
 
     Attributes:
-        split: how it was split, JSON types; the same frame and split give the same folds.
+        split: how it was split, JSON types; the same tables and split give the same folds.
         search: folds of rising fidelity for the search (training part, validation part); the last
             is the whole. Built on the training part only.
         final: the training part and the held-out test part.
@@ -399,6 +562,10 @@ class Host(Protocol):
     """What a worker gives an application's routes."""
 
     model: str
+
+    def pseudonym(self, user: str) -> str:
+        """The name under which the data knows a user. All below take a user by it."""
+        ...
 
     def choose(self, user: str) -> Choice:
         """The version that answers this user now.
@@ -436,8 +603,7 @@ class Application(Protocol):
     Attributes:
         name: the plug-in's name, for example ``"games"``.
         version: of the feature code; a change makes the next version a new MAJOR.
-        schema: of its data.
-        key: the columns whose repetition is a duplicate row.
+        schemas: of its tables. Models learn from the first; the others are referred to.
         objective: the metric that decides, for example ``"ndcg@10"``.
         families: names of its candidate models (entry points in ``flyball.models``).
         checks: names of its validation checks (entry points in ``flyball.checks``).
@@ -445,13 +611,12 @@ class Application(Protocol):
 
     name: str
     version: int
-    schema: Schema
-    key: tuple[str, ...]
+    schemas: tuple[Schema, ...]
     objective: str
     families: tuple[str, ...]
     checks: tuple[str, ...]
 
-    def prepare(self, frame: pl.DataFrame, *, seed: int) -> Prepared:
+    def prepare(self, tables: Tables, *, seed: int) -> Prepared:
         """Split the rows of a dataset version.
 
         Raises:
@@ -463,9 +628,7 @@ class Application(Protocol):
         """Judge a model on a fold's held-out part."""
         ...
 
-    def package(
-        self, model: Model, prepared: Prepared, frame: pl.DataFrame, directory: Path
-    ) -> None:
+    def package(self, model: Model, prepared: Prepared, tables: Tables, directory: Path) -> None:
         """Write everything that serving needs beside the platform's manifest."""
         ...
 
@@ -501,7 +664,7 @@ class CheckContext:
         application: the application.
         candidate: the version on trial; ``artifact`` is its directory (not yet verified).
         champion: the version serving now, with its directory, or None.
-        frame: the rows of the dataset version it is judged on.
+        tables: the rows of the dataset version it is judged on.
         prepared: those rows, split as recorded.
         objective: the metric that decides.
         limits: the configured gates.
@@ -511,7 +674,7 @@ class CheckContext:
     application: Application
     candidate: ModelVersion
     champion: ModelVersion | None
-    frame: pl.DataFrame
+    tables: Tables
     prepared: Prepared
     objective: str
     limits: Gates

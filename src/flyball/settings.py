@@ -62,7 +62,25 @@ class Server(_Section):
 class Datasets(_Section):
     """Versions of the data."""
 
-    remote: str = Field("", description="Directory `dvc pull` reads; default `<home>/remote`.")
+    remote: str = Field(
+        "",
+        description="Where `flyball data push` copies to: a directory or `s3://...`; default "
+        "`<home>/remote`.",
+    )
+
+
+class Privacy(_Section):
+    """What names a person."""
+
+    key: str = Field(
+        "", description="Secret of the pseudonyms, at least 16 bytes; default a file in the home."
+    )
+
+
+class Lineage(_Section):
+    """OpenLineage events: always written to `<home>/lineage/events.jsonl`."""
+
+    url: str = Field("", description="Where they are also sent: an OpenLineage HTTP endpoint.")
 
 
 class Search(_Section):
@@ -84,6 +102,9 @@ class Gates(_Section):
     )
     max_quarantined: float = Field(
         0.05, ge=0, le=1, description="Share of a batch's rows that may be unusable."
+    )
+    false_alarms: float = Field(
+        0.01, gt=0, lt=0.5, description="Share of clean batches that may be called abnormal."
     )
 
 
@@ -110,6 +131,9 @@ class ModelSettings(_Section):
 
     application: str = Field("games", description="The application (plug-in) it belongs to.")
     objective: str = Field("", description="The metric that decides; default the application's.")
+    schema_file: str = Field(
+        "", description="Reviewed schema (`flyball data infer`) instead of the application's own."
+    )
     search: Search = Search()
     gates: Gates = Gates()
     rollout: Rollout = Rollout()
@@ -124,6 +148,8 @@ class Settings(_Section):
     mlflow: str = Field("", description="MLflow tracking URI; default SQLite in the home.")
     server: Server = Server()
     datasets: Datasets = Datasets()
+    privacy: Privacy = Privacy()
+    lineage: Lineage = Lineage()
     models: dict[str, ModelSettings] = Field(
         default_factory=lambda: {"games": ModelSettings()}, description="The models, by name."
     )

@@ -10,9 +10,11 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +40,7 @@ from flyball.wiring import Platform, build
 from flyball.work import Work
 
 if TYPE_CHECKING:
+    from flyball.data.verbs import Data
     from flyball.steps.desk import Desk
 
 LOOK_EVERY_S = 0.02
@@ -77,6 +80,13 @@ class Flyball(Queries):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @cached_property
+    def data(self) -> Data:
+        """What is in the datasets: profiles, quarantine, versions, schemas, privacy, lineage."""
+        from flyball.data.verbs import Data
+
+        return Data(self.platform, self.actor, ingest=self.ingest)
+
     # --- the loop ---------------------------------------------------------------------------
 
     def run(
@@ -84,20 +94,28 @@ class Flyball(Queries):
         model: str,
         sources: Sequence[str] = (),
         *,
+        query: str | None = None,
+        from_events: bool = False,
+        accept_anomalies: bool = False,
         wait: bool = True,
         progress: Progress | None = None,
     ) -> Turn | str:
         """One turn of the loop: ingest, train, validate, deploy.
 
         Args:
-            sources: files to ingest first; none to train on the data there is.
+            sources: what to ingest first; none to train on the data there is. See ``ingest``.
             wait: False hands the turn to the running ``flyball up`` and returns its id.
 
         Raises:
             FlyballError: of the step that could not be done. What was done before is kept, and the
                 same call goes on from there.
         """
-        request = {"model": self._known(model), "sources": _located(sources), "actor": self.actor}
+        request = {
+            "model": self._known(model),
+            "sources": self._located(model, sources, query, from_events),
+            "accept": accept_anomalies,
+            "actor": self.actor,
+        }
         if not wait:
             return self._work.handed_over("run", request)
         return self._turn(self._work.done("run", request, model, progress))
@@ -105,26 +123,38 @@ class Flyball(Queries):
     def ingest(
         self,
         model: str,
-        sources: Sequence[str],
+        sources: Sequence[str] = (),
         *,
+        query: str | None = None,
+        from_events: bool = False,
+        accept_anomalies: bool = False,
         batch_id: str | None = None,
         progress: Progress | None = None,
     ) -> list[Ingested]:
         """One or more batches into the model's dataset.
 
         Args:
+            sources: files, globs, directories, ``http(s)://`` or ``s3://`` URLs, a database's
+                URL, ``"-"`` for standard input; each becomes one batch.
+            query: the SELECT statement, where the one source is a database.
+            from_events: also the model's own events that are in no batch yet.
+            accept_anomalies: take batches that are severely abnormal, too.
             batch_id: the batch's name, where there is one source; default from its content.
 
         Raises:
             DataQualityError: a source cannot be used; the ones before it were ingested.
-            InvalidRequest: one name for several batches.
+            InvalidRequest: no source, or one name for several batches.
         """
-        if batch_id is not None and len(sources) > 1:
+        located = self._located(model, sources, query, from_events)
+        if not located:
+            raise InvalidRequest("there is nothing to ingest: give a source")
+        if batch_id is not None and len(located) > 1:
             raise InvalidRequest("a batch id names one batch: give one source with it")
         request = {
             "model": self._known(model),
-            "sources": _located(sources),
+            "sources": located,
             "batch_id": batch_id,
+            "accept": accept_anomalies,
             "actor": self.actor,
         }
         done = self._work.done("ingest", request, model, progress)
@@ -181,6 +211,17 @@ class Flyball(Queries):
 
     # --- how --------------------------------------------------------------------------------
 
+    def _located(
+        self, model: str, sources: Sequence[str], query: str | None, from_events: bool
+    ) -> list[str]:
+        from flyball.data.locations import Locations
+
+        where = Locations(self.platform, self.actor)
+        stdin = getattr(sys.stdin, "buffer", None)
+        return where.of(
+            self._known(model), sources, query=query, from_events=from_events, stdin=stdin
+        )
+
     def _ingested(self, item: Mapping[str, Any]) -> Ingested:
         records = self.platform.records
         return Ingested(
@@ -209,11 +250,6 @@ class Flyball(Queries):
             report=self.platform.records.get(ValidationReport, done["validate"]["report"]),
             deployed=self._deployed(done["deploy"]) if done["deploy"] else None,
         )
-
-
-def _located(sources: Sequence[str]) -> list[str]:
-    """Paths made absolute: the process that reads them may have another working directory."""
-    return [source if "://" in source else str(Path(source).resolve()) for source in sources]
 
 
 def _acknowledged(bench: Desk, model: str, *, since: datetime) -> float | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flyball import plugins
+from flyball.domain.privacy import Pseudonyms
+from flyball.domain.schema import Schema
 from flyball.errors import StorageUnavailable
 from flyball.ports import (
     Application,
@@ -23,6 +25,7 @@ from flyball.ports import (
     Datasets,
     Events,
     Executor,
+    Lineage,
     Model,
     Records,
     Sources,
@@ -92,19 +95,35 @@ class Platform:
 
     @property
     def sources(self) -> Sources:
-        """Files to ingest."""
+        """Where data comes from."""
         from flyball.storage.sources import FileSources
 
-        return self._once("sources", FileSources)
+        return self._once("sources", lambda: FileSources(self.scratch(), self.events))
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """What the names of people become."""
+        from flyball.storage.secrets import pseudonyms
+
+        return self._once("pseudonyms", lambda: pseudonyms(self.home, self.settings.privacy.key))
 
     @property
     def datasets(self) -> Datasets:
         """Versioned data."""
         from flyball.storage.datasets import DvcDatasets
 
-        remote = self.settings.datasets.remote
-        where = Path(remote) if remote else self.home / "remote"
-        return self._once("datasets", lambda: DvcDatasets(self.home, where))
+        remote = self.settings.datasets.remote or str(self.home / "remote")
+        return self._once("datasets", lambda: DvcDatasets(self.home, remote))
+
+    @property
+    def lineage(self) -> Lineage:
+        """Who is told what the loop did."""
+        from flyball.storage.lineage import FileLineage
+        from flyball.storage.lineage_receiver import Receiver
+
+        url = self.settings.lineage.url
+        receiver = Receiver(url) if url else None
+        return self._once("lineage", lambda: FileLineage(self.home / "lineage", receiver))
 
     @property
     def tracker(self) -> Tracker:
@@ -144,6 +163,22 @@ class Platform:
         """The application of a model."""
         name = self.model(model).application
         return self._once(f"application:{name}", lambda: plugins.application(name))
+
+    def schemas(self, model: str) -> tuple[Schema, ...]:
+        """The tables of a model's data: reviewed ones, or its application's own.
+
+        Raises:
+            ConfigurationError: the reviewed file is wrong, or lacks the table that is learned from.
+        """
+        reviewed, own = self.model(model).schema_file, self.application(model).schemas
+        if not reviewed:
+            return own
+        from flyball.steps.schema_file import load_schemas
+
+        needed = own[0].name
+        return self._once(
+            f"schemas:{needed}:{reviewed}", lambda: load_schemas(Path(reviewed), needed=needed)
+        )
 
     def checks(self, model: str) -> list[Check]:
         """The validation checks of a model's application."""

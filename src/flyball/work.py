@@ -46,7 +46,7 @@ class Work:
 
         def look() -> None:
             if progress is not None:
-                progress(self._update(model))
+                progress(self._update(kind, model))
             pause.wait(FOLLOW_EVERY_S)
 
         pause = threading.Event()
@@ -88,8 +88,10 @@ class Work:
         with engine(self._platform, role) as underway:
             yield from _closing(Client(self._platform, underway))
 
-    def _update(self, model: str) -> Update:
+    def _update(self, kind: str, model: str) -> Update:
         """Where the newest work on a model stands, as its records tell."""
+        if kind == "ingest":
+            return Update(stage=kind, detail="reading")
         records = self._platform.records
         runs = records.find(Run, model=model, limit=1)
         if runs and runs[0].phase is RunPhase.SEARCHING:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -83,6 +84,20 @@ class TestSqlEvents(EventsContract):
         engine = open_database(database_url)
         assert SqlEvents(engine).after(0)[0] == numbered(3)
         engine.dispose()
+
+    def test_of_a_forgotten_user_leave_no_byte_in_the_file(self, database_url: str) -> None:
+        """Not in the pages that SQLite keeps for later use, nor in its log."""
+        if not database_url.startswith("sqlite"):
+            pytest.skip("PostgreSQL's files are its own: VACUUM is what empties them")
+        engine = open_database(database_url)
+        events = SqlEvents(engine)
+        events.append([an_event(f"{n}", user_id=f"someone-{n % 2}") for n in range(200)])
+        assert events.forget("games", "someone-1") == 100
+        engine.dispose()
+        files = Path(database_url.removeprefix("sqlite:///")).parent.iterdir()
+        stored = b"".join(file.read_bytes() for file in files)
+        assert b"someone-0" in stored
+        assert b"someone-1" not in stored
 
     def test_with_an_id_that_is_no_text_are_refused_and_store_nothing(
         self, engine: Engine, events: Events

@@ -277,6 +277,7 @@ class TestTheDocument:
         document = api.get("/api/openapi.json").json()
         assert document["openapi"].startswith("3.1")
         assert set(document["paths"]) == {
+            "/api/lineage/{id}",
             "/api/models",
             "/api/models/{model}",
             "/api/models/{model}/versions",

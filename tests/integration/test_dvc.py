@@ -42,13 +42,21 @@ def home(tmp_path: Path) -> Path:
     """A home with two models and three batches."""
     home = tmp_path / "home"
     datasets = DvcDatasets(home, home / "remote")
-    files: dict[str, str] = {}
-    for number, text in enumerate(("one", "two"), 1):
-        content = tmp_path / f"{number}.parquet"
-        content.write_text(text)
-        files = dict(datasets.add("games", files, f"000{number}-x.parquet", content).files)
-        datasets.add("income", {}, "0001-x.parquet", content)
+    fill(datasets, tmp_path)
     return home
+
+
+def fill(datasets: DvcDatasets, folder: Path) -> dict[str, str]:
+    """Two models and three batches; returns the versions."""
+    files: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    for number, text in enumerate(("one", "two"), 1):
+        content = folder / f"{number}.parquet"
+        content.write_text(text)
+        files[f"000{number}-x.parquet"] = datasets.keep(content)
+        versions["games"] = datasets.lay_out("games", files)
+        versions["income"] = datasets.lay_out("income", {"0001-x.parquet": datasets.keep(content)})
+    return versions
 
 
 def workspace(home: Path) -> dict[str, str]:
@@ -95,7 +103,7 @@ def test_pull_brings_workspace_and_cache_back(home: Path) -> None:
     datasets = DvcDatasets(home, home / "remote")
     third = home.parent / "3.parquet"
     third.write_text("three")
-    datasets.add("income", {}, "0001-x.parquet", third)
+    datasets.lay_out("income", {"0001-x.parquet": datasets.keep(third)})
     assert "up to date" in dvc(home, "status")
     assert workspace(home)["income/0001-x.parquet"] == "three"
 
@@ -114,3 +122,13 @@ def test_other_files_of_the_home_are_not_dvcs(home: Path) -> None:
     (home / "artifacts").mkdir()
     (home / "artifacts" / "odd.dvc").write_text("not: [yaml")
     assert "up to date" in dvc(home, "status")
+
+
+def test_a_home_with_a_remote_in_s3_is_a_dvc_project(tmp_path: Path) -> None:
+    """Its state can be told without the network; ``dvc checkout`` needs the package dvc-s3."""
+    home = tmp_path / "home"
+    fill(DvcDatasets(home, "s3://bucket/prefix"), tmp_path)
+    assert "up to date" in dvc(home, "status")
+    assert "s3://bucket/prefix" in dvc(home, "remote", "list")
+    (home / "data" / "games" / "0001-x.parquet").write_text("changed")
+    assert "modified" in dvc(home, "status")

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from flyball.games.application import GamesApplication
 from flyball.recommend import Ease, EaseConfig, Popularity, PopularityConfig
 from flyball.serving import problems
-from flyball.testing.games import OneVersionHost
+from flyball.testing.games import OneVersionHost, as_tables
 
 APPLICATION = GamesApplication()
 DATA = Path(
@@ -40,7 +40,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def prepared(frame):
-    return APPLICATION.prepare(frame, seed=7)
+    return APPLICATION.prepare(as_tables(frame), seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def ease(prepared):
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory, ease, prepared, frame):
     folder = tmp_path_factory.mktemp("steam")
-    APPLICATION.package(ease, prepared, frame, folder)
+    APPLICATION.package(ease, prepared, as_tables(frame), folder)
     return folder
 
 

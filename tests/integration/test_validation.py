@@ -38,12 +38,13 @@ def players(count: int, *, seed: int = 5) -> pl.DataFrame:
 def ingested(platform: Platform, frame: pl.DataFrame, scratch: Path) -> DatasetVersion:
     content = scratch / "batch.parquet"
     frame.write_parquet(content)
-    kept = platform.datasets.add("games", {}, "0001-batch.parquet", content)
+    md5 = platform.datasets.keep(content)
+    files = {f"0001-interactions-{md5[:12]}.parquet": md5}
     data = DatasetVersion(
         model="games",
-        version=kept.version,
+        version=platform.datasets.lay_out("games", files),
         batches=("batch",),
-        files=dict(kept.files),
+        files=files,
         rows=frame.height,
         created_at=NOON,
     )

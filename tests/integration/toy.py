@@ -24,6 +24,7 @@ from flyball import configuration, wiring
 from flyball.domain.deployment import applied
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus, empty_route
+from flyball.domain.schema import Schema
 from flyball.domain.traffic import Event, EventType, answer_id
 from flyball.domain.validation import Verdict
 from flyball.errors import DeploymentError, StorageUnavailable
@@ -60,18 +61,27 @@ class ToyApplication:
     """As much of an application as serving needs."""
 
     name = "toy"
+    schemas = (Schema(columns=()),)
 
     def open(self, directory: Path) -> Constant:
         return Constant(directory)
 
     def routes(self, host: Host) -> APIRouter:
         router = APIRouter()
+        waiting = 0
+
+        @router.get("/v1/waiting")
+        async def being_answered() -> int:
+            return waiting
 
         @router.get("/v1/answer")
         async def answer(user: str = "anyone", seconds: float = 0.0) -> dict[str, Any]:
             started = time.perf_counter()
             choice = host.choose(user)
+            nonlocal waiting
+            waiting += 1
             await asyncio.sleep(seconds)
+            waiting -= 1
             host.served(choice, "answer", time.perf_counter() - started, 200)
             return {
                 "model_version": choice.version,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.domain.canonical import digest
-from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.ledger import Entry
@@ -27,6 +27,7 @@ from flyball.testing.builders import a_route, an_entry, evidence
 KINDS = (
     DataBatch,
     DatasetVersion,
+    Forgotten,
     Run,
     ModelVersion,
     ValidationReport,

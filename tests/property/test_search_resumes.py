@@ -38,7 +38,7 @@ def searched(where: Path, application: ToyApplication, *, seed: int) -> list[Tri
     outcome = search(
         application,
         MODELS,
-        application.prepare(a_frame(), seed=seed),
+        application.prepare({"points": a_frame()}, seed=seed),
         seed=seed,
         budget=BUDGET,
         study_url=f"sqlite:///{where / 'study.sqlite'}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -28,6 +29,7 @@ Opener = Callable[[Path | None], "Flyball"]
 """Gives the verbs of a home; a test hands its own to the application as ``obj``."""
 
 INTERRUPTED = 130
+_NO_LIST = re.compile(r"\n(?! )")
 
 Home = Annotated[
     Path | None,
@@ -85,12 +87,15 @@ class Cli:
             typer.echo(line, file=self.out)
 
     def fail(self, error: BaseException) -> int:
-        """Tell of an error in one line, and in JSON if asked; returns the exit code."""
+        """Tell of an error, and in JSON if asked; returns the exit code.
+
+        It is one line, and below it what our own error lists: its indented lines.
+        """
         if self.debug:
             traceback.print_exception(error, file=sys.stderr)
         ours = isinstance(error, FlyballError)
         title = error.title if isinstance(error, FlyballError) else "Unexpected error"
-        detail = " ".join(str(error).splitlines()) if ours else unexpected(error)
+        detail = _NO_LIST.sub(" ", str(error)) if ours else unexpected(error)
         typer.secho(f"{title}: {detail}", err=True, fg=_red())
         if self.as_json:
             typer.echo(document(problem(error)), file=self.out)

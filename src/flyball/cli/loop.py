@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,10 +31,28 @@ Version = Annotated[
 ]
 
 
+Query = Annotated[
+    str | None,
+    typer.Option(metavar="SELECT", help="What to read, where SOURCE is a database's URL."),
+]
+FromEvents = Annotated[
+    bool, typer.Option("--from-events", help="Also ingest the API's events that no batch has yet.")
+]
+AcceptAnomalies = Annotated[
+    bool,
+    typer.Option("--accept-anomalies", help="Take batches that are severely abnormal, too."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     command(app, run, example="flyball run games purchases.csv", around=durable)
-    command(app, ingest, example="flyball ingest games monday.csv tuesday.csv.gz", around=durable)
+    command(
+        app, ingest, around=durable,
+        example="flyball ingest games monday.csv tuesday.csv.gz\n"
+        "flyball ingest games sqlite:///shop.db --query 'SELECT user_id, title FROM sales'\n"
+        "flyball ingest games --from-events",
+    )  # fmt: skip
     command(app, train, example="flyball train games --trials 20 --timeout 300", around=durable)
     command(app, validate, example="flyball validate games 1.2.0", around=durable)
     command(app, deploy, example="flyball deploy games 1.2.0", around=durable)
@@ -51,10 +69,14 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCE]...",
-            help="Files to ingest first. Default: train on the data already there.",
+            help="What to ingest first, as for `flyball ingest`. "
+            "Default: train on the data already there.",
             show_default=False,
         ),
     ] = None,
+    query: Query = None,
+    from_events: FromEvents = False,
+    accept_anomalies: AcceptAnomalies = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -69,12 +91,13 @@ def run(
     """
     from flyball.cli.views import turns
 
+    how = _how(query, from_events, accept_anomalies)
     if not wait:
-        workflow = cli.flyball.run(model, sources or (), wait=False)
+        workflow = cli.flyball.run(model, sources or (), wait=False, **how)
         cli.answer({"workflow": workflow}, lambda: turns.handed_over(model, str(workflow)))
         return 0
-    with follow("ingest" if sources else "train") as progress:
-        turn = cli.flyball.run(model, sources or (), progress=progress)
+    with follow("ingest" if sources or from_events else "train") as progress:
+        turn = cli.flyball.run(model, sources or (), progress=progress, **how)
     assert not isinstance(turn, str)
     cli.answer(turn, lambda: turns.turn(turn, cli.flyball.page(turn.report)))
     served = turn.deployed is not None and turn.deployed.deployment.phase not in _BADLY
@@ -85,12 +108,18 @@ def ingest(
     cli: Cli,
     model: Model,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="SOURCE...", help="CSV, JSONL or Parquet files, also as .gz or .zst.",
+            metavar="[SOURCE]...",
+            help="Files (CSV, JSONL, Parquet, Arrow; also gz, zst, zip), globs, directories, "
+            "http(s):// or s3:// URLs, a database's URL, or - for standard input. "
+            "Each becomes one batch.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    query: Query = None,
+    from_events: FromEvents = False,
+    accept_anomalies: AcceptAnomalies = False,
     batch_id: Annotated[
         str | None, typer.Option(help="A name for the batch. Default: made from its content.")
     ] = None,
@@ -101,10 +130,15 @@ def ingest(
     """
     from flyball.cli.views import turns
 
-    if batch_id is not None and len(sources) > 1:
+    if not sources and not from_events:
+        raise typer.BadParameter(
+            "give a file or another source, or --from-events", param_hint="SOURCE"
+        )
+    if batch_id is not None and len(sources or ()) > 1:
         raise InvalidRequest("--batch-id names one batch: give one SOURCE with it")
+    how = _how(query, from_events, accept_anomalies)
     with follow("ingest") as progress:
-        done = cli.flyball.ingest(model, sources, batch_id=batch_id, progress=progress)
+        done = cli.flyball.ingest(model, sources or (), batch_id=batch_id, progress=progress, **how)
     cli.answer(done, lambda: turns.ingested(done))
 
 
@@ -180,3 +214,12 @@ def rollback(
 
     done = cli.flyball.rollback(model, reason=reason)
     cli.answer(done, lambda: turns.rolled_back(done))
+
+
+def _how(query: str | None, from_events: bool, accept_anomalies: bool) -> dict[str, Any]:
+    """What ``run`` and ``ingest`` share, as their verbs take it."""
+    return {
+        "query": query,
+        "from_events": from_events,
+        "accept_anomalies": accept_anomalies,
+    }

@@ -5,9 +5,9 @@ Handlers are plain functions, so they run in the thread pool: verbs block.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from fastapi import FastAPI, Path, Query
+from fastapi import FastAPI, Path, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ from flyball.console.guard import Guard
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.lineage import Direction, Traced
 from flyball.domain.nearest import nearest
 from flyball.domain.routing import Route
 from flyball.errors import ArtifactCorrupt, NotFound
@@ -29,9 +30,11 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; s
 )
 """A report runs nothing and loads nothing, whatever is in it."""
 
+SVG = "image/svg+xml"
 MAX_MINUTES = 24 * 60
 ModelName: TypeAlias = Annotated[str, Path(examples=["games"])]
 SomeModel: TypeAlias = Annotated[str | None, Query(examples=["games"])]
+RecordId: TypeAlias = Annotated[str, Path(examples=["games/1.0.0-0123abcd-89ef4567"])]
 Version: TypeAlias = Annotated[str, Path(examples=["1.0.0-0123abcd-89ef4567"])]
 DESCRIPTION = """What the loop knows and an operator decides.
 
@@ -87,6 +90,10 @@ def create_app(flyball: Flyball) -> FastAPI:
         ("/health/ready", api.ready, "health"),
     ):
         app.add_api_route(path, handler, methods=["GET"], tags=[tag])
+    app.add_api_route(
+        "/api/lineage/{id:path}", api.lineage, response_model=Traced, methods=["GET"],
+        responses={200: {"content": {SVG: {}}}}, tags=["records"],
+    )  # fmt: skip
     app.add_api_route(f"{version}/report", api.report, response_class=HTMLResponse, tags=["models"])
     app.add_api_route(f"{models}/rollback", api.rollback, methods=["POST"], tags=["models"])
     app.add_api_route("/api/{path:path}", api.unknown, include_in_schema=False)
@@ -135,6 +142,24 @@ class ControlApi:
     ) -> list[LedgerRow]:
         """The last rows of the ledger, by rising number."""
         return self._flyball.ledger(self._any(model), limit=limit)
+
+    def lineage(
+        self,
+        id: RecordId,
+        direction: Direction = Direction.BOTH,
+        format: Literal["json", "svg"] = "json",
+    ) -> Traced | Response:
+        """What a record came from and what it led to, as nodes and edges or as a picture.
+
+        The id is that of a batch, dataset version, run, version, report or deployment, or a
+        `recommendation_id`; with or without `model/`.
+        """
+        found = self._flyball.data.lineage(id, direction=direction)
+        if format == "json":
+            return found
+        picture = self._flyball.data.lineage_picture(found)
+        headers = {"content-security-policy": REPORT_POLICY, "cache-control": "no-store"}
+        return Response(picture, media_type=SVG, headers=headers)
 
     def verify(self) -> Verified:
         """Check the ledger's whole chain; a problem names the first row that does not hold."""

@@ -7,64 +7,33 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flyball.domain.schema import Column, ColumnType, Schema
+from flyball.games.tables import CATALOGUE, INTERACTIONS
 
 if TYPE_CHECKING:
-    import polars as pl
     from fastapi import APIRouter
 
-    from flyball.ports import Evaluation, Host, Model, Prepared, Servable
+    from flyball.ports import Evaluation, Host, Model, Prepared, Servable, Tables
 
 PROBED_PLAYERS = 64
 
-SCHEMA = Schema(
-    columns=(
-        Column(name="user_id", type=ColumnType.STRING, aliases=("user", "userid", "player")),
-        Column(name="title", type=ColumnType.STRING, aliases=("game", "name", "item", "app_name")),
-        Column(
-            name="event",
-            type=ColumnType.STRING,
-            required=False,  # without this column every row is a purchase
-            aliases=("behavior", "behaviour", "action", "type", "event_type"),
-            allowed=("purchase", "play"),
-        ),
-        Column(
-            name="value",
-            type=ColumnType.NUMBER,
-            required=False,
-            nullable=True,
-            aliases=("hours", "playtime"),
-            minimum=0.0,
-        ),
-        Column(
-            name="timestamp",
-            type=ColumnType.TIMESTAMP,
-            required=False,
-            nullable=True,
-            aliases=("date", "time", "ts"),
-        ),
-    ),
-    headerless=("user_id", "title", "event", "value", ""),
-)
-
 
 class GamesApplication:
-    """Recommends games to players from what they bought and played.
+    """Recommends games to players from what they bought, played and reviewed.
 
-    A file without an ``event`` column is read as purchases. A purchase and a play say the same:
-    the player has the game. Implements ``flyball.ports.Application``; its folds are
-    ``flyball.recommend.Fold``, its models ``flyball.recommend.Recommender``.
+    A purchase, a play, a review and a row without an event say the same: the player has the game.
+    What a catalogue lists of the games goes into answers and filters. Implements
+    ``flyball.ports.Application``; its folds are ``flyball.recommend.Fold``, its models
+    ``flyball.recommend.Recommender``.
     """
 
     name = "games"
-    version = 1
-    schema = SCHEMA
-    key = ("user_id", "title", "event", "value", "timestamp")
+    version = 2
+    schemas = (INTERACTIONS, CATALOGUE)
     objective = "ndcg@10"
     families = ("popularity", "ease")
     checks = ("artifact", "accuracy", "latency", "integration")
 
-    def prepare(self, frame: pl.DataFrame, *, seed: int) -> Prepared:
+    def prepare(self, tables: Tables, *, seed: int) -> Prepared:
         """Hold out a fifth of the games of each player with five or more, by hash.
 
         Raises:
@@ -72,7 +41,7 @@ class GamesApplication:
         """
         from flyball.games.preparation import prepare
 
-        return prepare(frame, seed=seed, baseline="popularity")
+        return prepare(tables, seed=seed, baseline="popularity")
 
     def evaluate(self, model: Model, fold: Any) -> Evaluation:
         """``ndcg@10``, ``recall@20`` and ``hit@10`` by player, and ``coverage@10``."""
@@ -91,9 +60,7 @@ class GamesApplication:
 
         return evaluate(Translated(Artifact.open(directory), fold.train.items), fold)
 
-    def package(
-        self, model: Model, prepared: Prepared, frame: pl.DataFrame, directory: Path
-    ) -> None:
+    def package(self, model: Model, prepared: Prepared, tables: Tables, directory: Path) -> None:
         """Write the model, its catalogue and the players' games, as ``artifact`` describes.
 
         Raises:
@@ -101,9 +68,10 @@ class GamesApplication:
             StorageUnavailable: the disk refused it.
         """
         from flyball.games.artifact import write
-        from flyball.games.preparation import titles
+        from flyball.games.preparation import catalogue
 
-        write(directory, cast(Any, model), prepared.final, titles(frame))
+        games = catalogue(tables, prepared.final.train.items.tolist())
+        write(directory, cast(Any, model), prepared.final, games)
 
     def open(self, directory: Path) -> Servable:
         """Load an artifact for serving, its arrays mapped from disk.

@@ -55,13 +55,13 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_players: int
 
 
-def write(directory: Path, model: Recommender, fold: Fold, titles: dict[str, str]) -> None:
+def write(directory: Path, model: Recommender, fold: Fold, catalogue: Catalogue) -> None:
     """Write every file of the artifact into ``directory`` (made if absent).
 
     Args:
         model: fitted on ``fold.train``.
         fold: the whole data, both parts.
-        titles: by game id, for every game of the fold.
+        catalogue: of exactly the games of the fold.
 
     Raises:
         TrainingError: the model was not fitted on this fold's catalogue.
@@ -86,9 +86,7 @@ def write(directory: Path, model: Recommender, fold: Fold, titles: dict[str, str
     write_array(directory, "popularity", counts.astype(np.int32))
     about = About(FORMAT, model.family, model.version, len(items), len(users))
     try:
-        Catalogue.of({item: titles[item] for item in items.tolist()}).save(
-            directory / "catalogue.json"
-        )
+        catalogue.save(directory / "catalogue.json")
         (directory / "games.json").write_bytes(canonical_json(msgspec.to_builtins(about)))
     except OSError as error:
         raise StorageUnavailable(

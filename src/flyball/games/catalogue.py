@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -20,6 +19,7 @@ from typing import Self
 
 import msgspec
 
+from flyball.domain.text import slug
 from flyball.errors import ArtifactCorrupt, InvalidRequest, NotFound
 
 
@@ -40,9 +40,6 @@ TAGS = _words(
     "retro roguelike sandbox sci-fi soulslike space stealth story-rich superhero survival tactics "
     "third-person tower-defense turn-based visual-novel vr western zombies"
 )
-
-_TRADE_MARKS = re.compile("[™℠]")  # NFKD would spell them out as "TM" and "SM"
-_NOT_ALPHANUMERIC = re.compile(r"[^0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +84,9 @@ def game_id(title: str) -> str:
     A title with nothing left (only emoji, only Chinese) gets "game-" and 8 hex digits of the
     SHA-256 of its text.
     """
-    decomposed = unicodedata.normalize("NFKD", _TRADE_MARKS.sub("", title))
-    ascii_only = decomposed.encode("ascii", "ignore").decode("ascii").casefold()
-    spelled = ascii_only.replace("+", "plus").replace("&", "and")
-    slug = _NOT_ALPHANUMERIC.sub("-", spelled).strip("-")
+    spelled = slug(title)
     # surrogatepass: a title from broken JSON may hold a lone surrogate, and still needs an id
-    return slug or f"game-{sha256(title.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return spelled or f"game-{sha256(title.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @cache
@@ -113,6 +107,21 @@ def _game(facts: _Facts) -> Game:
         released=facts.release_date,
         price_usd=facts.price_usd,
         developer=facts.developer,
+    )
+
+
+def merged(listed: Game | None, known: Game | None) -> Game | None:
+    """What a catalogue lists, completed by what is known of the game."""
+    if listed is None or known is None:
+        return listed or known
+    return replace(
+        listed,
+        genres=listed.genres or known.genres,
+        tags=listed.tags or known.tags,
+        platforms=listed.platforms or known.platforms,
+        released=listed.released or known.released,
+        price_usd=known.price_usd if listed.price_usd is None else listed.price_usd,
+        developer=listed.developer or known.developer,
     )
 
 
@@ -145,14 +154,19 @@ class Catalogue:
         object.__setattr__(self, "_search_texts", tuple(folded(g.title) for g in self.games))
 
     @classmethod
-    def of(cls, titles: Mapping[str, str]) -> Self:
+    def of(cls, titles: Mapping[str, str], listed: Mapping[str, Game] | None = None) -> Self:
         """The games with these ids (title by game id), with the facts known about them.
 
-        A known game is spelled as the facts spell it; any other keeps its bare title.
+        Args:
+            listed: what an ingested catalogue says of some of them. It comes first; where it is
+                silent come the facts of a known game, its spelling too; then the bare title.
         """
-        known = known_games()
+        known, ours = known_games(), listed or {}
         return cls(
-            tuple(known.get(id) or Game(game_id=id, title=titles[id]) for id in sorted(titles))
+            tuple(
+                merged(ours.get(id), known.get(id)) or Game(game_id=id, title=titles[id])
+                for id in sorted(titles)
+            )
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 
 from flyball.errors import TrainingError
-from flyball.games.catalogue import game_id
+from flyball.games.catalogue import Catalogue
+from flyball.games.joining import GAME, join_report, owned
+from flyball.games.listing import Listing
 from flyball.ports import Prepared
 from flyball.recommend.split import Fold, HoldoutSplit
 
 if TYPE_CHECKING:
+    from flyball.ports import Tables
     from flyball.recommend.interactions import Interactions
 
 MIN_PLAYERS = 20
@@ -37,46 +40,51 @@ SEARCH_MIN_GAMES = 3
 """As ``MIN_GAMES_OF_PLAYER``, for the search: its players have a fifth of their games fewer."""
 
 
-def with_game_ids(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with a column ``item_id``: the id of each row's title; null for a null title."""
-    titles = frame["title"].unique().drop_nulls()
-    ids = pl.Series("item_id", [game_id(title) for title in titles.to_list()], dtype=pl.String)
-    table = pl.DataFrame({"title": titles.cast(pl.String), "item_id": ids})
-    return frame.join(table, on="title", how="left", maintain_order="left")
+def interactions(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per player and game they have, whatever says so.
 
-
-def interactions(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row per player and game owned or played, whatever the event and its value.
+    Args:
+        rows: as ``joining.owned`` gives them.
 
     Returns:
-        columns ``user_id`` and ``item_id``, distinct, in order. Rows without a user or a title,
-        and ids with a NUL character (which no request can name), are left out.
+        columns ``user_id`` and ``item_id`` (a game id), distinct, in order. Rows without a user or
+        a game, and ids with a NUL character (which no request can name), are left out.
     """
-    user = pl.col("user_id").cast(pl.String)
+    user = pl.col("user_id")
     usable = user.is_not_null() & (user != "") & ~user.str.contains("\0", literal=True)
     return (
-        with_game_ids(frame)
-        .filter(usable & pl.col("item_id").is_not_null())
-        .select(user.alias("user_id"), "item_id")
+        rows.filter(usable & pl.col(GAME).is_not_null())
+        .select("user_id", pl.col(GAME).alias("item_id"))
         .unique()
         .sort("user_id", "item_id")
     )
 
 
-def titles(frame: pl.DataFrame) -> dict[str, str]:
+def catalogue(tables: Tables, game_ids: Iterable[str]) -> Catalogue:
+    """These games with all that is known of them.
+
+    The ingested catalogue comes first, then the facts that come with Flyball, then the spelling of
+    the title that most rows use (ties: the first in order).
+    """
+    ids = list(game_ids)
+    listing = Listing.of(tables)
+    spelled = titles(owned(tables, listing))
+    return Catalogue.of({id: spelled.get(id, id) for id in ids}, listing.games(ids))
+
+
+def titles(rows: pl.DataFrame) -> dict[str, str]:
     """The spelling of each game's title that most rows use (ties: the first in order), by id."""
     counted = (
-        with_game_ids(frame)
-        .drop_nulls("item_id")
-        .group_by("item_id", "title")
+        rows.drop_nulls(["title", GAME])
+        .group_by(GAME, "title")
         .len()
-        .sort(["item_id", "len", "title"], descending=[False, True, False])
-        .unique("item_id", keep="first", maintain_order=True)
+        .sort([GAME, "len", "title"], descending=[False, True, False])
+        .unique(GAME, keep="first", maintain_order=True)
     )
-    return dict(zip(counted["item_id"].to_list(), counted["title"].to_list(), strict=True))
+    return dict(zip(counted[GAME].to_list(), counted["title"].to_list(), strict=True))
 
 
-def prepare(frame: pl.DataFrame, *, seed: int, baseline: str) -> Prepared:
+def prepare(tables: Tables, *, seed: int, baseline: str) -> Prepared:
     """Hold out a fifth of the games of each player with five or more, by hash.
 
     The search gets its own holdout of the training part under another key, so that what decides
@@ -85,8 +93,11 @@ def prepare(frame: pl.DataFrame, *, seed: int, baseline: str) -> Prepared:
     Raises:
         TrainingError: too little data to learn or to judge from; says how much is needed.
     """
-    pairs = interactions(frame)
-    _require_enough(pairs)
+    listing = Listing.of(tables)
+    rows = owned(tables, listing)
+    pairs = interactions(rows)
+    unresolved = rows[GAME].null_count()
+    _require_enough(pairs, unresolved)
     split = HoldoutSplit(seed=seed, min_items=MIN_GAMES_OF_PLAYER)
     final = split.fold(pairs)
     search_split = HoldoutSplit(seed=_derived(seed), min_items=SEARCH_MIN_GAMES)
@@ -94,26 +105,33 @@ def prepare(frame: pl.DataFrame, *, seed: int, baseline: str) -> Prepared:
     described = {
         "kind": "holdout by hash of player and game",
         **asdict(split),
-        "rows": frame.height,
+        "rows": rows.height,
+        "unresolved": unresolved,
         "search": {
             **asdict(search_split),
             "fidelities": [len(fold.train.items) for fold in search],
             "test_players": [len(fold.test_users) for fold in search],
         },
         **_sizes(final),
+        **({"catalogue": join_report(rows, listing)} if listing.rows.height else {}),
     }
     return Prepared(split=described, search=search, final=final, baseline=baseline)
 
 
-def _require_enough(pairs: pl.DataFrame) -> None:
+def _require_enough(pairs: pl.DataFrame, unresolved: int) -> None:
     n_games = pairs["item_id"].n_unique()
     per_player = pairs.group_by("user_id").len()
     judged_by = per_player.filter(pl.col("len") >= MIN_GAMES_OF_PLAYER).height
     if judged_by < MIN_PLAYERS or n_games < MIN_GAMES:
+        unknown = (
+            f"; {unresolved} rows name items that no ingested catalogue lists: ingest it too"
+            if unresolved
+            else ""
+        )
         raise TrainingError(
             f"the data has {n_games} games and {judged_by} players with "
             f"{MIN_GAMES_OF_PLAYER} or more of them; a recommender needs at least {MIN_GAMES} "
-            f"games and {MIN_PLAYERS} such players: ingest more batches"
+            f"games and {MIN_PLAYERS} such players: ingest more batches{unknown}"
         )
 
 

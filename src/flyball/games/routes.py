@@ -4,6 +4,8 @@ Handlers take the raw request and encode their own answer: what a request does n
 done. Each answer is counted for the version that gave it, errors included. Storing events is not
 a version's work, so ``/v1/events`` is not counted for one: a full disk must not look like a bad
 version.
+
+A player's id becomes their pseudonym here, at the edge: models, events and routing know only that.
 """
 
 from __future__ import annotations
@@ -163,7 +165,7 @@ class GamesApi:
         rejected: list[Rejected] = []
         for index, raw in enumerate(sent):
             try:
-                good.append(_event(read(_EVENT, raw), self._host.model, received))
+                good.append(_event(read(_EVENT, raw), self._host, received))
             except InvalidRequest as error:
                 rejected.append(Rejected(index, str(error)))
         return good, rejected
@@ -171,11 +173,12 @@ class GamesApi:
     def _recommended(self, answering: _Answering, asked: RecommendationRequest) -> Response:
         nonce = secrets.token_hex(10)
         # callers without a name are spread over the variants, as named ones are
-        choice = answering.by(nonce if asked.user_id is None else asked.user_id)
+        user = None if asked.user_id is None else self._host.pseudonym(asked.user_id)
+        choice = answering.by(nonce if user is None else user)
         servable: GamesServable = choice.servable
-        overlay = {} if asked.user_id is None else self._host.overlay(asked.user_id)
+        overlay = {} if user is None else self._host.overlay(user)
         found = servable.recommend(
-            asked.user_id,
+            user,
             asked.history,
             asked.k,
             asked.filters,
@@ -240,12 +243,12 @@ def _status(error: Exception | None) -> int:
             return 500
 
 
-def _event(sent: EventIn, model: str, received: datetime) -> Event:
+def _event(sent: EventIn, host: Host, received: datetime) -> Event:
     return Event(
         event_id=sent.event_id,
-        model=model,
+        model=host.model,
         type=EventType(sent.type),
-        user_id=sent.user_id,
+        user_id=host.pseudonym(sent.user_id),
         item_id=sent.game_id,
         timestamp=sent.happened(received),
         received_at=received,

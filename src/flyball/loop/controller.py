@@ -16,7 +16,7 @@ from flyball.domain.routing import LOST_AFTER_S, WorkerStatus
 from flyball.loop.parts import Parts
 from flyball.loop.tasks import desk
 from flyball.loop.troubles import Troubles, attempted, report
-from flyball.loop.upkeep import Aliases, Housekeeping
+from flyball.loop.upkeep import Aliases, Housekeeping, tell
 from flyball.steps.deploy import advance
 from flyball.steps.desk import Desk
 from flyball.steps.monitor import monitor
@@ -73,7 +73,8 @@ class Controller:
         aliases, house = Aliases(parts), Housekeeping(parts)
 
         def upkeep() -> Troubles:
-            return aliases.follow() | attempted({"old windows": house.tidy})
+            tidied = attempted({"old windows": house.tidy})
+            return aliases.follow() | tell(parts) | tidied
 
         self._every_s = every_s
         self._stop = threading.Event()

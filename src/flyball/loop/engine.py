@@ -26,7 +26,9 @@ from flyball.loop.lock import CONTROL, control_lock
 from flyball.loop.parts import Parts
 from flyball.loop.pipeline import QUEUES, ROLLOUTS, WORK, register
 from flyball.loop.tasks import Plain
+from flyball.loop.troubles import report
 from flyball.loop.underway import UNRECORDED_AFTER_S, Underway
+from flyball.loop.upkeep import tell
 
 APPLICATION = "flyball"
 VERSION = "1"
@@ -35,6 +37,9 @@ VERSION = "1"
 log = logging.getLogger("flyball.engine")
 
 _POLL_S = 0.1
+_TOLD_WITHIN_S = 2.0
+"""How long a command that ends waits for a lineage receiver on the network."""
+
 _DAMAGED = ("not a database", "malformed", "disk image")
 _UNFINISHED = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 
@@ -66,6 +71,7 @@ def engine(parts: Parts, role: str) -> Iterator[Underway]:
             if stranded.is_alive():
                 stranded.join(_POLL_S)  # it may be in the middle of a look at a slow database
             DBOS.destroy(destroy_registry=True)
+            report(tell(parts, within_s=_TOLD_WITHIN_S), {})
 
 
 def _empty(scratch: Path) -> None:

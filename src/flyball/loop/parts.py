@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from flyball.domain.privacy import Pseudonyms
+from flyball.domain.schema import Schema
 from flyball.ports import (
     Application,
     Blobs,
@@ -13,6 +15,7 @@ from flyball.ports import (
     Datasets,
     Events,
     Executor,
+    Lineage,
     Records,
     Sources,
     Target,
@@ -40,11 +43,16 @@ class Parts(Protocol):
     @property
     def datasets(self) -> Datasets: ...
     @property
+    def lineage(self) -> Lineage: ...
+    @property
     def tracker(self) -> Tracker: ...
     @property
     def executor(self) -> Executor: ...
     @property
     def target(self) -> Target: ...
+    @property
+    def pseudonyms(self) -> Pseudonyms: ...
+    def schemas(self, model: str) -> tuple[Schema, ...]: ...
     def model(self, name: str) -> ModelSettings: ...
     def application(self, model: str) -> Application: ...
     def checks(self, model: str) -> list[Check]: ...

@@ -39,7 +39,8 @@ def register(parts: Parts, underway: Underway) -> None:
 class _Steps:
     """The recorded steps: each is done once, however often its workflow is taken up again."""
 
-    ingest: Callable[[str, str, str | None, str], Plain]
+    ingest: Callable[[str, Mapping[str, Any], str], Plain]
+    tidy: Callable[[list[str]], None]
     train: Callable[[str, Mapping[str, Any], str], Plain]
     validate: Callable[[str, str], Plain]
     deploy: Callable[[str, str, bool], Plain]
@@ -52,8 +53,12 @@ def _steps(parts: Parts) -> _Steps:
         between_looks.wait(LOOK_EVERY_S)
 
     @DBOS.step(name="ingest")
-    def ingest_one(model: str, location: str, batch_id: str | None, actor: str) -> Plain:
-        return tasks.ingest(parts, model, location, batch_id, actor)
+    def ingest_one(model: str, request: Mapping[str, Any], actor: str) -> Plain:
+        return tasks.ingest(parts, model, request, actor)
+
+    @DBOS.step(name="tidy")
+    def tidy_up(locations: list[str]) -> None:
+        tasks.tidy(parts, locations)
 
     @DBOS.step(name="train")
     def train_one(model: str, request: Mapping[str, Any], actor: str) -> Plain:
@@ -67,19 +72,20 @@ def _steps(parts: Parts) -> _Steps:
     def deploy_one(version: str, actor: str, again: bool) -> Plain:
         return tasks.deploy(parts, version, actor=actor, again=again, wait=pause)
 
-    return _Steps(ingest=ingest_one, train=train_one, validate=validate_one, deploy=deploy_one)
+    return _Steps(
+        ingest=ingest_one,
+        tidy=tidy_up,
+        train=train_one,
+        validate=validate_one,
+        deploy=deploy_one,
+    )
 
 
 def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
     @DBOS.workflow(name="ingest")
     @carried
     def ingest(request: Plain) -> Plain:
-        model, actor = request["model"], request["actor"]
-        done = [
-            step.ingest(model, location, request.get("batch_id"), actor)
-            for location in request["sources"]
-        ]
-        return {"batches": done}
+        return {"batches": _ingested(step, request)}
 
     @DBOS.workflow(name="train")
     @carried
@@ -100,7 +106,7 @@ def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
     @carried
     def run(request: Plain) -> Plain:
         model, actor = request["model"], request["actor"]
-        batches = [step.ingest(model, location, None, actor) for location in request["sources"]]
+        batches = _ingested(step, request)
         data = batches[-1]["dataset"].removeprefix(f"{model}/") if batches else None
         trained = step.train(model, {"data": data}, actor)
         report = step.validate(trained["version"], actor)
@@ -108,3 +114,15 @@ def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
         if report["decision"] == Decision.PROMOTE:
             turn["deploy"] = step.deploy(trained["version"], actor, False)
         return turn
+
+
+def _ingested(step: _Steps, request: Plain) -> list[Plain]:
+    """Every source of a request, one after the other; tidied up whatever becomes of them."""
+    shared = {"batch_id": request.get("batch_id"), "accept": request.get("accept")}
+    try:
+        return [
+            step.ingest(request["model"], {"location": location, **shared}, request["actor"])
+            for location in request["sources"]
+        ]
+    finally:
+        step.tidy(request["sources"])

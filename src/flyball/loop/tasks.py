@@ -6,8 +6,9 @@ Each is idempotent by what it is asked for: a second time it finds its work done
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from flyball.domain.data import DatasetVersion
@@ -19,7 +20,7 @@ from flyball.loop.parts import Parts
 from flyball.loop.upkeep import announce
 from flyball.steps import deploy as deploying
 from flyball.steps.desk import Desk
-from flyball.steps.ingest import ingest as ingest_step
+from flyball.steps.origin import INCOMING, Origin
 from flyball.steps.train import train as train_step
 from flyball.steps.validate import validate as validate_step
 
@@ -43,14 +44,19 @@ def desk(parts: Parts, model: str, actor: str, *, since: datetime | None = None)
     )
 
 
-def ingest(parts: Parts, model: str, location: str, batch_id: str | None, actor: str) -> Plain:
-    """One source into the model's dataset."""
-    done = ingest_step(
-        model,
-        location,
-        batch_id=batch_id,
-        application=parts.application(model),
+def ingest(parts: Parts, model: str, request: Mapping[str, Any], actor: str) -> Plain:
+    """One source into the model's dataset.
+
+    Args:
+        request: ``location``, and if given ``batch_id`` and ``accept``.
+    """
+    from flyball.steps.ingest import Ingest  # brings polars and scipy: not every process needs them
+
+    ingested = Ingest(
+        model=model,
+        schemas=parts.schemas(model),
         limits=parts.model(model).gates,
+        pseudonyms=parts.pseudonyms,
         sources=parts.sources,
         datasets=parts.datasets,
         records=parts.records,
@@ -58,12 +64,26 @@ def ingest(parts: Parts, model: str, location: str, batch_id: str | None, actor:
         actor=actor,
         scratch=parts.scratch(),
     )
+    done = ingested(
+        request["location"],
+        batch_id=request.get("batch_id"),
+        accept=bool(request.get("accept")),
+    )
     return {
         "batch": done.batch.id,
         "dataset": done.dataset.id,
         "new": done.new,
         "note": done.note,
     }
+
+
+def tidy(parts: Parts, locations: Sequence[str]) -> None:
+    """Remove what was put into the home only to be ingested: standard input, repaired rows."""
+    incoming = parts.home / INCOMING
+    for location in locations:
+        path = Path(Origin.of(location).location)
+        if path.parent == incoming:
+            path.unlink(missing_ok=True)
 
 
 def train(parts: Parts, model: str, request: Mapping[str, Any], actor: str) -> Plain:

@@ -56,7 +56,10 @@ class Underway:
                     return body(request)
                 except Exception as raised:
                     error = raised
-                    log.info("%s was ended by an error", workflow_id(), exc_info=raised)
+                    foreseen = isinstance(raised, FlyballError)
+                    said = f": {raised}" if foreseen else ""
+                    trace = None if foreseen else raised
+                    log.info("%s was ended by an error%s", workflow_id(), said, exc_info=trace)
                     raise
                 finally:
                     self._end(workflow_id() or "", error)

@@ -1,4 +1,4 @@
-"""What follows the records in its own time: the registry's aliases, and windows that grow old.
+"""What follows the records in its own time: aliases, lineage, windows that grow old.
 
 None of it may delay a tick: a registry that is away can take minutes to say so.
 """
@@ -17,6 +17,7 @@ from flyball.errors import NotFound
 from flyball.loop.parts import Parts
 from flyball.loop.troubles import Troubles, attempted
 from flyball.ports import Records
+from flyball.steps.told import publish
 
 _WAITING = (State.VALIDATION, State.STAGING)
 
@@ -82,6 +83,19 @@ class Aliases:
         if key not in self._told or self._told[key] != version:
             self._parts.tracker.alias(model, alias, version)
             self._told[key] = version
+
+
+def tell(parts: Parts, *, within_s: float = 0.0) -> Troubles:
+    """Tell whoever keeps lineage what was done since the last time; a receiver may be away.
+
+    Args:
+        within_s: how long to wait for a receiver on the network.
+    """
+
+    def publish_now() -> None:
+        publish(parts.records, parts.datasets, parts.lineage, deliver_within_s=within_s)
+
+    return attempted({"lineage": publish_now})
 
 
 class Housekeeping:

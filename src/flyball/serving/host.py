@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from flyball.domain.privacy import Pseudonyms
 from flyball.domain.traffic import Event, answered_by
 from flyball.errors import EnvironmentFailed, FlyballError, NotFound
 from flyball.ports import Choice
@@ -28,6 +29,7 @@ class ModelHost:
     Args:
         slots: the model's versions.
         metrics: of this process.
+        pseudonyms: as the model's data was stored with; None where it knows users by their ids.
         windows, journal, overlay: shared by all models of the worker; None in a candidate.
     """
 
@@ -36,14 +38,19 @@ class ModelHost:
         slots: Slots,
         metrics: Metrics,
         *,
+        pseudonyms: Pseudonyms | None = None,
         windows: WindowRecorder | None = None,
         journal: Journal | None = None,
         overlay: Overlay | None = None,
     ) -> None:
         self.model = slots.model
         self.slots = slots
-        self._metrics = metrics
+        self._metrics, self._pseudonyms = metrics, pseudonyms
         self._windows, self._journal, self._overlay = windows, journal, overlay
+
+    def pseudonym(self, user: str) -> str:
+        """The name under which the data knows a user. All below take a user by it."""
+        return user if self._pseudonyms is None else self._pseudonyms.of(user)
 
     def choose(self, user: str) -> Choice:
         """The version that answers this user now.

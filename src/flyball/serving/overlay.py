@@ -2,7 +2,8 @@
 
 A version is made from data of some past; a user who bought a game a second ago must not be offered
 it again. Each worker reads every event of the store once, and then what is new; it keeps one entry
-a user, model, kind of event and item, however often that comes.
+a user, model, kind of event and item, however often that comes. People who were forgotten are let
+go of: what the ledger says of them is read as well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import structlog
 
 from flyball.domain.traffic import Event, EventType
 from flyball.errors import FlyballError
-from flyball.ports import Events
+from flyball.ports import Events, Records
+from flyball.serving.erasures import Erasures
 
 POLL_S = 0.2
 KEPT = frozenset({EventType.PURCHASE, EventType.PLAY, EventType.DISLIKE})
@@ -24,10 +26,16 @@ NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 class Overlay:
-    """Item ids by user and event type. Readers take no lock; thread-safe."""
+    """Item ids by user and event type. Readers take no lock; thread-safe.
 
-    def __init__(self, events: Events) -> None:
+    Args:
+        events: the store.
+        records: whose ledger says who was forgotten.
+    """
+
+    def __init__(self, events: Events, records: Records) -> None:
         self._events = events
+        self._erasures = Erasures(records)
         self._cursor = 0
         self._failing = False
         self._users: dict[tuple[str, str], Mapping[str, frozenset[str]]] = {}
@@ -72,6 +80,7 @@ class Overlay:
 
     def read(self) -> None:
         """Read everything that is new. A database that is away is tried again next time."""
+        self._let_go()
         try:
             while not self._stop.is_set():
                 events, cursor = self._events.after(self._cursor)
@@ -86,6 +95,16 @@ class Overlay:
             return
         self._failing = False
         self._caught_up.set()
+
+    def _let_go(self) -> None:
+        """Drop people who were forgotten meanwhile; their events are gone from the store."""
+        try:
+            erased = self._erasures.new()
+        except FlyballError:
+            return  # told of by whoever reads events or verifies the ledger; tried again next time
+        with self._lock:
+            for person in erased:
+                self._users.pop(person, None)
 
     def _run(self) -> None:
         self.read()

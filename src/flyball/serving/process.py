@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from flyball import configuration, wiring
+from flyball.domain.privacy import Pseudonyms
 from flyball.errors import ConfigurationError, EnvironmentFailed
 from flyball.ports import Application
 from flyball.serving.app import create_app
@@ -77,7 +78,13 @@ def _serve_candidate(
         model, version, records=platform.records, blobs=platform.blobs, application=served
     )
     url = url_of(sock)
-    worker = Candidate(loaded, model, identify(url, platform.clock), platform.clock)
+    worker = Candidate(
+        loaded,
+        model,
+        identify(url, platform.clock),
+        platform.clock,
+        pseudonyms=_pseudonyms(platform, {model: served}).get(model),
+    )
     server = Server(
         create_app(worker, {model: served}, loopback=_local(sock)), lambda: announce(url)
     )
@@ -97,7 +104,13 @@ def _serve_routes(
     opened = {name: application(name) for name in {m.application for m in models.values()}}
     applications = {name: opened[model.application] for name, model in models.items()}
     url = url_of(sock)
-    worker = Worker(platform, applications, identify(url, platform.clock), Metrics())
+    worker = Worker(
+        platform,
+        applications,
+        identify(url, platform.clock),
+        Metrics(),
+        pseudonyms=_pseudonyms(platform, applications),
+    )
 
     def started() -> None:
         if not shared:
@@ -113,6 +126,19 @@ def _serve_routes(
             server.run(sockets=[sock])
     finally:
         worker.stop()
+
+
+def _pseudonyms(
+    platform: Platform, applications: Mapping[str, Application]
+) -> dict[str, Pseudonyms]:
+    """What users become at the edge, for each model whose main table marks a personal column."""
+    known = {}
+    for model, application in applications.items():
+        reviewed = bool(platform.model(model).schema_file)
+        schemas = platform.schemas(model) if reviewed else application.schemas
+        if schemas[0].personal:
+            known[model] = platform.pseudonyms
+    return known
 
 
 def _local(sock: socket.socket) -> bool:

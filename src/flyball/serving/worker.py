@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from flyball.domain.privacy import Pseudonyms
 from flyball.domain.routing import Route, Slot, SlotPhase, WorkerStatus
 from flyball.ports import Application, Blobs, Clock, Events, Records
 from flyball.serving.follower import Follower, resident_bytes
@@ -76,7 +77,15 @@ def identify(url: str, clock: Clock) -> Identity:
 
 
 class Worker:
-    """A worker that follows the routes of its models, and keeps what it is sent."""
+    """A worker that follows the routes of its models, and keeps what it is sent.
+
+    Args:
+        adapters: what it reads and writes.
+        applications: by model.
+        identity: which process this is.
+        metrics: of this process.
+        pseudonyms: of the models whose data knows users by them.
+    """
 
     def __init__(
         self,
@@ -84,17 +93,20 @@ class Worker:
         applications: Mapping[str, Application],
         identity: Identity,
         metrics: Metrics,
+        *,
+        pseudonyms: Mapping[str, Pseudonyms],
     ) -> None:
         self.metrics = metrics
         self._clock, self._identity = adapters.clock, identity
         self._windows = WindowRecorder(adapters.events, identity.worker, adapters.clock)
         self._journal = Journal(adapters.events)
-        self._overlay = Overlay(adapters.events)
+        self._overlay = Overlay(adapters.events, adapters.records)
         self._slots = {model: Slots(model) for model in applications}
         self.hosts: Mapping[str, ModelHost] = {
             model: ModelHost(
                 slots,
                 metrics,
+                pseudonyms=pseudonyms.get(model),
                 windows=self._windows,
                 journal=self._journal,
                 overlay=self._overlay,
@@ -177,7 +189,15 @@ class Worker:
 class Candidate:
     """A worker that serves exactly one version and leaves no trace in the records."""
 
-    def __init__(self, loaded: Loaded, model: str, identity: Identity, clock: Clock) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        model: str,
+        identity: Identity,
+        clock: Clock,
+        *,
+        pseudonyms: Pseudonyms | None,
+    ) -> None:
         self.metrics = Metrics()
         self._identity, self._clock = identity, clock
         self._slots = Slots(model)
@@ -185,7 +205,8 @@ class Candidate:
             Route(model=model, generation=1, slots={Slot.BLUE: loaded.version}, live=Slot.BLUE)
         )
         self._slots.put(loaded)
-        self.hosts: Mapping[str, ModelHost] = {model: ModelHost(self._slots, self.metrics)}
+        host = ModelHost(self._slots, self.metrics, pseudonyms=pseudonyms)
+        self.hosts: Mapping[str, ModelHost] = {model: host}
 
     def unready(self) -> list[str]:
         """Nothing: it was loaded before."""

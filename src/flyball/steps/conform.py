@@ -1,4 +1,4 @@
-"""Rows against the rules of a schema: which stay, and what was found. No effects."""
+"""Rows against the rules of a schema: which stay, and which go to the quarantine. No effects."""
 
 from __future__ import annotations
 
@@ -6,49 +6,91 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from flyball.domain.data import Finding
-from flyball.domain.schema import Column, Schema
-from flyball.ports import Table
+from flyball.domain.schema import Column, ColumnType, Privacy, Schema
+from flyball.ports import DETAIL, LINE, RAW, REASON
 
-DUPLICATE = "duplicate"
-_EXAMPLES = 3
+REASONS = "__reasons"
+
+FORMULA = r"^\s*(=[\w(\"'+\-@]|[+\-@]\S*[(|])"
+"""What a spreadsheet would carry out: ``=1+1``, ``@SUM(A1)``, ``+cmd|' /C calc'!A0``; but neither
+``-KLAUS-`` nor ``=)``. See OWASP, "CSV Injection"."""
 
 
-def conform(
-    table: Table, schema: Schema, key: Sequence[str]
-) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
-    """Apply a schema's rules to a table that was read with it.
+def conform(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Apply a schema's rules to rows that were read with it.
 
     Args:
-        key: the columns whose repetition is a duplicate row, as far as the table has them.
+        frame: shape (n, columns), typed, with ``LINE``.
 
     Returns:
-        the rows that keep every rule, in their order, a repeated one once; and one finding for
-        each reason that rows were left out for. A row that breaks several rules counts for the
-        first one, so that the counts add up to the rows left out.
+        the rows that keep every rule, in their order; and the others as ``quarantined`` lays them
+        out, with every rule that each breaks, in the schema's order.
     """
-    findings = [
-        Finding(rule=rule, count=count, dropped=True, detail=_words(count, examples))
-        for rule, (count, examples) in table.unreadable.items()
-    ]
-    frame = table.frame
-    for rule, broken in _rules(schema, frame.columns):
-        bad = frame.filter(broken)
-        if bad.height:
-            findings.append(_finding(rule, bad))
-            frame = frame.filter(~broken)
-    repeated = [name for name in key if name in frame.columns]
-    if repeated and frame.height:
-        first = frame.select(pl.struct(repeated).is_first_distinct()).to_series()
-        if not first.all():
-            findings.append(_finding(DUPLICATE, frame.filter(~first)))
-            frame = frame.filter(first)
-    return frame, tuple(findings)
+    rules = list(_rules(schema, frame.columns))
+    if not rules:
+        return frame, quarantined(frame.clear(), [], "")
+    broken = frame.select(expression.alias(name) for name, expression in rules)
+    bad = broken.select(pl.any_horizontal(pl.all())).to_series()
+    if not bad.any():
+        return frame, quarantined(frame.clear(), [], "")
+    names = [pl.when(pl.col(name)).then(pl.lit(name)) for name, _ in rules]
+    reasons = broken.filter(bad).select(pl.concat_list(names).list.drop_nulls()).to_series()
+    return frame.filter(~bad), quarantined(frame.filter(bad), reasons, "")
 
 
-def left_out(findings: Sequence[Finding]) -> int:
-    """How many rows were left out as bad. A repeated row is not bad."""
-    return sum(f.count for f in findings if f.dropped and f.rule != DUPLICATE)
+def quarantined(
+    rows: pl.DataFrame, reasons: pl.Series | Sequence[list[str]], detail: str
+) -> pl.DataFrame:
+    """Typed rows in the layout of the quarantine.
+
+    Args:
+        rows: shape (n, columns), with ``LINE``.
+        reasons: shape (n,), the rules that each row breaks.
+        detail: said of each.
+
+    Returns:
+        ``LINE``, ``REASONS`` (list of text), ``DETAIL``, ``RAW``, then the columns as text.
+    """
+    cells = [_as_text(rows[name]) for name in rows.columns if name != LINE]
+    return rows.select(
+        pl.col(LINE),
+        pl.Series(REASONS, reasons, dtype=pl.List(pl.String)),
+        pl.lit(detail).alias(DETAIL),
+        pl.lit(None, dtype=pl.String).alias(RAW),
+        *cells,
+    )
+
+
+def unread(rejected: pl.DataFrame) -> pl.DataFrame:
+    """Rows that a reader rejected (``ports.Chunk.rejected``) in the layout of the quarantine."""
+    return rejected.select(
+        pl.col(LINE),
+        pl.concat_list(REASON).alias(REASONS),
+        pl.col(DETAIL),
+        pl.col(RAW),
+        pl.exclude(LINE, REASON, DETAIL, RAW),
+    )
+
+
+def examples(rows: pl.DataFrame, limit: int) -> list[str]:
+    """The first rows of a quarantine in words: where, and what stood there."""
+    words = []
+    for row in rows.head(limit).iter_rows(named=True):
+        cells = ", ".join(
+            f"{name} {'missing' if row[name] is None else repr(row[name][:40])}"
+            for name in rows.columns
+            if name not in (LINE, REASONS, DETAIL, RAW)
+        )
+        words.append(f"line {row[LINE]}: {row[DETAIL] or cells}")
+    return words
+
+
+def _as_text(series: pl.Series) -> pl.Series:
+    if series.dtype == pl.List(pl.String):
+        return series.list.join("; ")
+    if series.dtype.is_temporal():
+        return series.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    return series.cast(pl.String)
 
 
 def _rules(schema: Schema, present: Sequence[str]) -> Iterator[tuple[str, pl.Expr]]:
@@ -56,6 +98,10 @@ def _rules(schema: Schema, present: Sequence[str]) -> Iterator[tuple[str, pl.Exp
     for column in schema.columns:
         if column.name in present:
             yield from _rules_of(column)
+    for group in schema.one_of:
+        there = [name for name in group if name in present]
+        if there:
+            yield f"one_of:{','.join(group)}", pl.all_horizontal(pl.col(there).is_null())
 
 
 def _rules_of(column: Column) -> Iterator[tuple[str, pl.Expr]]:
@@ -68,19 +114,5 @@ def _rules_of(column: Column) -> Iterator[tuple[str, pl.Expr]]:
         yield f"maximum:{column.name}", (cell > column.maximum).fill_null(False)
     if column.allowed is not None:
         yield f"allowed:{column.name}", ~cell.is_in(list(column.allowed)).fill_null(True)
-
-
-def _finding(rule: str, rows: pl.DataFrame) -> Finding:
-    examples = [
-        ", ".join(f"{name} {_cell(value)}" for name, value in row.items())
-        for row in rows.head(_EXAMPLES).iter_rows(named=True)
-    ]
-    return Finding(rule=rule, count=rows.height, dropped=True, detail=_words(rows.height, examples))
-
-
-def _cell(value: object) -> str:
-    return "missing" if value is None else repr(str(value)[:40])
-
-
-def _words(count: int, examples: Sequence[str]) -> str:
-    return f"{count} row{'s' * (count != 1)}, for example: {'; '.join(examples)}"
+    elif column.type is ColumnType.STRING and column.privacy is not Privacy.PERSONAL:
+        yield f"formula:{column.name}", cell.str.contains(FORMULA).fill_null(False)

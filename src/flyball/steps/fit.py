@@ -38,7 +38,7 @@ class FitRequest:
         application: the plug-in's name.
         families: the candidate families.
         objective: the metric to maximise.
-        frames: paths of the dataset version's Parquet files, in order of arrival.
+        tables: paths of the dataset version's Parquet files by table, in order of arrival.
         data_version: the dataset version's DVC hash.
         seed: of the split, the search and the fits.
         trials, timeout_s: the search's budget.
@@ -50,7 +50,7 @@ class FitRequest:
     application: str
     families: Sequence[str]
     objective: str
-    frames: Sequence[str]
+    tables: Mapping[str, Sequence[str]]
     data_version: str
     seed: int
     trials: int
@@ -87,7 +87,7 @@ def fit_candidate(
 
     threads = _cores()
     out = _emptied(Path(request.out))
-    frame = read_frames([Path(path) for path in request.frames])
+    tables = read_tables(request.tables)
     with threadpool_limits(limits=threads), (out / PROGRESS).open("a", encoding="utf-8") as lines:
 
         def report(trial: Trial) -> None:
@@ -96,14 +96,14 @@ def fit_candidate(
             if progress is not None:
                 progress(trial)
 
-        prepared = application.prepare(frame, seed=request.seed)
+        prepared = application.prepare(tables, seed=request.seed)
         found = _searched(request, application, models, prepared, report)
         model = models[found.family].fit(prepared.final.train, found.config)
         metrics = {
             name: float(value)
             for name, value in application.evaluate(model, prepared.final).metrics.items()
         }
-        application.package(model, prepared, frame, out / ARTIFACT)
+        application.package(model, prepared, tables, out / ARTIFACT)
     architecture = f"{application.name}@{application.version}/{found.family}@{type(model).version}"
     manifest = Manifest(
         model=request.model,
@@ -122,23 +122,29 @@ def fit_candidate(
     return _written(out, manifest, found)
 
 
-def read_frames(paths: Sequence[Path]) -> pl.DataFrame:
-    """The rows of a dataset version, in order of arrival.
+def read_tables(files: Mapping[str, Sequence[str]]) -> dict[str, pl.DataFrame]:
+    """The rows of a dataset version by table, in order of arrival.
+
+    Args:
+        files: paths of Parquet files by table.
 
     Raises:
         TrainingError: there is no file, or the files do not fit each other.
     """
     import polars as pl
 
-    if not paths:
+    if not files:
         raise TrainingError("the dataset version has no files; ingest a batch first")
-    try:
-        return pl.concat([pl.read_parquet(path) for path in paths], how="diagonal")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise TrainingError(
-            f"the batches {', '.join(path.name for path in paths)} cannot be read as one table: "
-            f"{error}; ingest them again"
-        ) from error
+    tables = {}
+    for table, paths in files.items():
+        try:
+            tables[table] = pl.concat([pl.read_parquet(path) for path in paths], how="diagonal")
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise TrainingError(
+                f"the batches {', '.join(Path(path).name for path in paths)} cannot be read as "
+                f"one table {table}: {error}; ingest them again"
+            ) from error
+    return tables
 
 
 def _cores() -> int:

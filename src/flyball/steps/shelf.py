@@ -1,6 +1,6 @@
 """Where a model's batches go: into its dataset, each once, whoever else adds at the same time.
 
-The effects, in order: the file is added to the dataset's store; batch, dataset version and ledger
+The effects, in order: the files are kept in the dataset's store; batch, dataset version and ledger
 entry are written in one commit; the store lays out the version that is recorded.
 
 Two ingests may run at once, and both build on the dataset version they found. Each commit therefore
@@ -11,12 +11,15 @@ empty version is written with the first batch, so this holds for it too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flyball.domain.data import EMPTY, DataBatch, DatasetVersion
+from flyball.domain.data import EMPTY, PACKAGE, DataBatch, DatasetVersion, batch_file
 from flyball.domain.ledger import Entry
+from flyball.domain.text import many
 from flyball.errors import BatchConflict, NotFound, StaleWrite
 from flyball.ports import Change, Datasets, Records
 
@@ -41,6 +44,23 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The files of a batch.
+
+    Attributes:
+        rows: its canonical Parquet.
+        sketches: its profile.
+        quarantine: the rows left out; None where there are none.
+        package: the schemas it was read with, as they lie beside the data.
+    """
+
+    rows: Path
+    sketches: Path
+    quarantine: Path | None
+    package: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
     """Where a model's batches go."""
 
@@ -49,13 +69,13 @@ class Shelf:
     records: Records
     actor: str
 
-    def put(self, draft: DataBatch, content: Path) -> Ingested:
+    def put(self, draft: DataBatch, contents: Contents) -> Ingested:
         """Add a batch to the newest version of the dataset, or find it there.
 
         Args:
-            draft: the batch; without an id it gets one from its digest, without a file's name and
-                hash it always comes.
-            content: its bytes.
+            draft: the batch; without an id it gets one from its digest, without the hashes of its
+                files it always comes.
+            contents: its files.
 
         Raises:
             BatchConflict: its id names other content.
@@ -65,48 +85,47 @@ class Shelf:
         draft = replace(draft, batch_id=given or draft.digest[:12])
         for _ in range(_ATTEMPTS):
             known = self._known(draft)
-            start, newest = self._ends()
             try:
                 if known is None:
-                    batch = self._added(draft, content, start, newest)
-                    note = f"batch {batch.id}: {batch.rows} rows from {batch.source}"
+                    batch = self._added(draft, contents)
+                    note = f"batch {batch.id}: {many(batch.rows, 'row')} from {batch.source}"
                 else:
+                    self._heal(known, contents)
                     batch, note = known, _already(known, given)
-                    if newest is not None:  # the same bytes: they heal a damaged store
-                        self.datasets.add(self.model, newest.files, known.file, content)
             except StaleWrite:
-                self._shown()
                 continue  # somebody else was first: look again
-            return Ingested(batch=batch, dataset=self._shown(), new=known is None, note=note)
+            return Ingested(batch=batch, dataset=self.shown(), new=known is None, note=note)
         raise StaleWrite(
             f"batch {draft.id} was not added: other ingests changed the dataset {_ATTEMPTS} times "
             "in the meantime; run the same command again"
         )
 
-    def _shown(self) -> DatasetVersion:
-        """The newest version, once it is what the data store lays out for people and ``dvc``.
-
-        An addition lays out its version before that is recorded, and it may never be. So everybody
-        lays out the recorded one last, and looks whether that is still the newest.
-        """
-        _, newest = self._ends()
+    def shown(self) -> DatasetVersion:
+        """The newest version, once it is what the data store lays out for people and ``dvc``."""
+        _, newest = self.ends()
         while newest is not None:
-            last, md5 = list(newest.files.items())[-1]
-            self.datasets.add(self.model, newest.files, last, self.datasets.path(md5))
-            laid_out, (_, newest) = newest, self._ends()
+            self.datasets.lay_out(self.model, newest.files)
+            laid_out, (_, newest) = newest, self.ends()
             if newest == laid_out:
                 return laid_out
         raise StaleWrite(
             f"the dataset of {self.model} was removed in the meantime; run the same command again"
         )
 
-    def _ends(self) -> tuple[DatasetVersion | None, DatasetVersion | None]:
+    def ends(self) -> tuple[DatasetVersion | None, DatasetVersion | None]:
         """The empty version and the newest one; None where there is none yet."""
         try:
             start = self.records.get(DatasetVersion, f"{self.model}/{EMPTY}")
         except NotFound:
             return None, None
         return start, self.records.get(DatasetVersion, f"{self.model}/{start.head}")
+
+    def _heal(self, known: DataBatch, contents: Contents) -> None:
+        """The same bytes again mend a damaged store; what was removed on purpose stays away."""
+        _, newest = self.ends()
+        if newest is not None and newest.files.get(known.file) == known.md5:
+            self.datasets.keep(contents.rows)
+            self.datasets.keep(contents.package)
 
     def _known(self, draft: DataBatch) -> DataBatch | None:
         """The batch with the same content. Raises BatchConflict for the same id without it."""
@@ -118,40 +137,60 @@ class Shelf:
             if batch.batch_id == draft.batch_id:
                 raise BatchConflict(
                     f"the batch id {batch.batch_id!r} of {self.model} is taken by other content "
-                    f"({batch.rows} rows from {batch.source}, ingested "
+                    f"({many(batch.rows, 'row')} from {batch.source}, ingested "
                     f"{batch.ingested_at:%Y-%m-%d %H:%M} UTC), which is kept; "
                     f"give {draft.source} another id, or none"
                 )
         return None
 
-    def _added(
-        self,
-        draft: DataBatch,
-        content: Path,
-        start: DatasetVersion | None,
-        newest: DatasetVersion | None,
-    ) -> DataBatch:
-        """Store the file, then write everything in one commit."""
+    def _added(self, draft: DataBatch, contents: Contents) -> DataBatch:
+        """Keep the files, then write everything in one commit.
+
+        The version's name is known once the listing is: so it is laid out before it is recorded.
+        Whoever is first past that records it; ``shown`` puts right what the others laid out.
+        """
+        start, newest = self.ends()
         base = newest or self._empty()
-        file = f"{len(base.batches) + 1:04d}-{draft.digest[:12]}.parquet"
-        added = self.datasets.add(self.model, base.files, file, content)
-        batch = replace(draft, file=file, md5=added.files[file])
+        batch = replace(
+            draft,
+            file=batch_file(len(base.batches) + 1, draft.table, draft.digest),
+            md5=self.datasets.keep(contents.rows),
+            sketches=self.datasets.keep(contents.sketches),
+            quarantine=self.datasets.keep(contents.quarantine) if contents.quarantine else "",
+        )
+        files = {**base.files, PACKAGE: self.datasets.keep(contents.package)}
+        files[batch.file] = batch.md5
         version = DatasetVersion(
             model=self.model,
-            version=added.version,
+            version=self.datasets.lay_out(self.model, files),
             batches=(*base.batches, batch.batch_id),
-            files=added.files,
+            files=files,
             rows=base.rows + batch.rows,
             created_at=draft.ingested_at,
         )
-        moved = replace(start or self._empty(), head=version.version)
-        changes = [
-            Change(value=moved, replacing=start),
-            Change(value=batch),
-            Change(value=version),
-        ]
-        self.records.commit(changes, [self._entry(batch, base, version)])
+        self.record(version, start, [Change(value=batch)], self._entry(batch, base, version))
         return batch
+
+    def record(
+        self,
+        version: DatasetVersion,
+        start: DatasetVersion | None,
+        changes: Sequence[Change],
+        entry: Entry,
+    ) -> None:
+        """Write a version as the newest one, with what belongs to it, in one commit.
+
+        Args:
+            start: the empty version, as ``ends`` gave it with the version that this one follows.
+
+        Raises:
+            StaleWrite: somebody else made a version since; nothing was written.
+        """
+        moved = replace(start or self._empty(), head=version.version)
+        with suppress(NotFound):  # the same files as once before: that version is the newest again
+            version = self.records.get(DatasetVersion, version.id)
+        made = [Change(value=moved, replacing=start), Change(value=version)]
+        self.records.commit([*made, *changes], [entry])
 
     def _empty(self) -> DatasetVersion:
         """The version that a dataset starts from: the same for everybody who writes it."""
@@ -173,7 +212,7 @@ class Shelf:
             model=self.model,
             before=base.version if base.batches else "",
             after=made.version,
-            reason=f"{batch.rows} rows from {batch.source}",
+            reason=f"{many(batch.rows, 'row')} from {batch.source}",
         )
 
 

@@ -199,7 +199,10 @@ def _request(
         application=application.name,
         families=list(application.families),
         objective=settings.objective or application.objective,
-        frames=[str(datasets.path(md5)) for md5 in data.files.values()],
+        tables={
+            table: [str(datasets.path(md5)) for md5 in md5s]
+            for table, md5s in data.tables().items()
+        },
         data_version=data.version,
         seed=run.seed,
         trials=run.budget.trials,

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flyball.domain.canonical import digest
 from flyball.domain.data import DatasetVersion
@@ -44,16 +43,14 @@ from flyball.ports import (
     Executor,
     Prepared,
     Records,
+    Tables,
     Target,
 )
 from flyball.settings import ModelSettings
-from flyball.steps.fit import read_frames
+from flyball.steps.fit import read_tables
 from flyball.steps.manifest import Manifest, code_fingerprint, read_manifest
 from flyball.steps.register import moved
 from flyball.steps.report import write_report
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _MOVES = {Decision.PROMOTE: State.STAGING, Decision.REJECT: State.DEVELOPMENT}
 
@@ -111,12 +108,12 @@ def validate(
     known = _known(records, f"{version.model}/{id}")
     if known is not None and not _worth_repeating(known):
         return known
-    frame, prepared = _prepared(case, application, datasets)
+    tables, prepared = _prepared(case, application, datasets)
     context = CheckContext(
         application=application,
         candidate=case.candidate,
         champion=case.champion,
-        frame=frame,
+        tables=tables,
         prepared=prepared,
         objective=_objective(application, settings),
         limits=settings.gates,
@@ -193,12 +190,15 @@ def _worth_repeating(report: ValidationReport) -> bool:
     return errors and report.decision is Decision.UNDECIDED
 
 
-def _prepared(
-    case: _Case, application: Application, datasets: Datasets
-) -> tuple[pl.DataFrame, Prepared]:
+def _prepared(case: _Case, application: Application, datasets: Datasets) -> tuple[Tables, Prepared]:
     """The rows the candidate was trained with, split as they were."""
-    frame = read_frames([datasets.path(md5) for md5 in case.data.files.values()])
-    return frame, application.prepare(frame, seed=case.run.seed)
+    tables = read_tables(
+        {
+            table: [str(datasets.path(md5)) for md5 in md5s]
+            for table, md5s in case.data.tables().items()
+        }
+    )
+    return tables, application.prepare(tables, seed=case.run.seed)
 
 
 def _run(check: Check, context: CheckContext) -> CheckResult:

@@ -4,194 +4,267 @@ What lies in the home is a DVC project without Git, laid out as DVC 3 does it:
 
 - ``.dvc/config``: names the remote ``local``.
 - ``.dvc/cache/files/md5/ab/cdef...``: every file, and every dataset version as a ``.dir`` listing.
-- ``data/<model>/``: the newest version's files; ``data/<model>.dvc`` names that version.
-- the remote, ``files/md5/...``: a second copy of the cache, which ``dvc pull`` and ``path`` use.
+- ``data/<model>/``: the version laid out; ``data/<model>.dvc`` names it.
+- the remote, ``files/md5/...``: a second copy, which ``dvc pull`` uses. A directory gets it at
+  once; S3 when it is pushed.
 
-Hashes, listings and the layout are dvc-data's. Files are put in place by ``copy_whole``, which,
+Hashes, listings and the layout are dvc-data's. Files are put in place by ``Landing``, which,
 unlike dvc-data's own transfer, leaves no temporary file on a full disk.
 """
 
 from __future__ import annotations
 
-import configparser
-import io
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dvc_data.hashfile.db.local import LocalHashFileDB
-from dvc_data.hashfile.hash import file_md5
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
-from dvc_objects.fs.local import localfs
 
 from flyball.domain.names import check_model_name
-from flyball.errors import ArtifactCorrupt, BatchConflict, InvalidRequest, NotFound
-from flyball.ports import DatasetFiles
-from flyball.storage.files import READ_ONLY, copy_whole, storing, taking_turns, write_whole
+from flyball.errors import ArtifactCorrupt, InvalidRequest, NotFound
+from flyball.ports import Stored, Transferred
+from flyball.storage.dvc_files import dvc_config, dvc_file, dvc_ignore
+from flyball.storage.files import READ_ONLY, Landing, copy_whole, storing, sweep, taking_turns
+from flyball.storage.objects import LISTING, ObjectFolder, checked, md5_of
+from flyball.storage.remotes import OBJECTS, DirectoryRemote, remote_at
 
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_IGNORE = b"# Only data/ is dvc's; it need not look at the rest of this home.\n/*\n!/data\n"
-_REMOTE = "'remote \"local\"'"
+_SMALL = 1 << 20
+_LEFT_BEHIND = timedelta(days=1)
 
 
 class DvcDatasets:
     """The port ``Datasets`` on a DVC project.
 
-    Safe for several processes at once: additions take turns by a lock on a file of the home.
+    Safe for several processes at once: who changes anything takes turns by a lock on a file of the
+    home.
 
     Args:
-        home: the DVC project's directory; made on the first addition.
-        remote: the directory of the second copy.
+        home: the DVC project's directory; made when the first file is kept.
+        remote: the second copy: a directory, or ``s3://bucket/prefix``.
+
+    Raises:
+        ConfigurationError: the remote cannot be used.
     """
 
-    def __init__(self, home: Path, remote: Path) -> None:
+    def __init__(self, home: Path, remote: Path | str) -> None:
         self._home = home
-        self._remote_dir = remote
-        self._cache = LocalHashFileDB(localfs, str(home / ".dvc" / "cache" / "files" / "md5"))
-        self._remote = LocalHashFileDB(localfs, str(remote / "files" / "md5"))
+        self._cache = ObjectFolder(home / ".dvc" / "cache" / OBJECTS)
+        self._remote = remote_at(remote)
+        beside = self._remote if isinstance(self._remote, DirectoryRemote) else None
+        self._second = beside.objects if beside else None
+        self._owned = beside is not None and beside.belongs_to(home)
+        self._known: dict[str, tuple[int, ...]] = {}
 
-    def add(self, model: str, files: Mapping[str, str], name: str, content: Path) -> DatasetFiles:
-        """Add one file to a model's dataset; cache, remote and workspace then hold the version.
+    def keep(self, content: Path) -> str:
+        """See ``Datasets.keep``. What is there and damaged is healed."""
+        with storing(f"the data file {content.name}"):
+            md5 = md5_of(content)
+            with self._turn(), _or_nothing() as made:
+                for folder in self._folders():
+                    if folder.sound(md5):
+                        folder.touch(md5)
+                        continue
+                    if not folder.place(md5).exists():
+                        made.append(folder.place(md5))
+                    folder.put(content, md5)
+                self._known[md5] = _signature(self._cache.place(md5))
+        return md5
 
-        Raises:
-            BatchConflict: ``files`` has other bytes under that name.
-            InvalidRequest: the name cannot be a file's.
-            NotFound, ArtifactCorrupt: an earlier file is nowhere sound.
-            StorageUnavailable: no space, no permission; the dataset is as it was.
-        """
+    def lay_out(self, model: str, files: Mapping[str, str]) -> str:
+        """See ``Datasets.lay_out``. Of files that lie there already only size and time are read."""
         check_model_name(model)
-        if not _NAME.fullmatch(name):
-            raise InvalidRequest(f"{name!r} cannot name a file of a dataset")
-        with (
-            storing(f"{name} of the dataset {model}"),
-            taking_turns(self._home / ".dvc" / "tmp" / "flyball.lock"),
-        ):
-            md5 = str(file_md5(str(content), name="md5"))
-            if files.get(name, md5) != md5:
-                raise BatchConflict(
-                    f"the dataset {model} has a file {name} with other content, which is kept; "
-                    "add this one under another name"
-                )
-            after = {**files, name: md5}
-            made: list[Path] = []
-            try:
-                self._keep(md5, content, made)
-                version = self._publish(model, after, name, made)
-            except OSError:
-                for path in made:
-                    path.unlink(missing_ok=True)
-                raise
-        return DatasetFiles(version=version.removesuffix(".dir"), files=after)
+        for name in files:
+            if not _NAME.fullmatch(name):
+                raise InvalidRequest(f"{name!r} cannot name a file of a dataset")
+        version, listing = _listed(files)
+        folder = self._home / "data" / model
+        with storing(f"the dataset {model}"), self._turn(), Landing() as landing:
+            size = sum(self._arrive(landing, folder / name, md5) for name, md5 in files.items())
+            for objects in self._folders():
+                _write(landing, listing, objects.place(version), READ_ONLY)
+            for path, content in (
+                (self._home / ".dvc" / "config", dvc_config(self._home, self._remote)),
+                (self._home / ".dvcignore", dvc_ignore(self._home)),
+                (self._home / "data" / f"{model}.dvc", dvc_file(model, version, size, len(files))),
+            ):
+                _write(landing, content, path)
+            folder.mkdir(parents=True, exist_ok=True)
+            landing.land()
+            for other in folder.iterdir():
+                if other.name not in files and other.is_file():
+                    other.unlink()
+            self._sweep()
+        return version.removesuffix(LISTING)
 
     def path(self, md5: str) -> Path:
-        """A local, read-only file with that DVC hash. A damaged one is healed from the remote.
+        """See ``Datasets.path``. A damaged one is healed from a remote on this machine.
 
         Raises:
-            NotFound: neither in the cache nor in the remote.
-            ArtifactCorrupt: the bytes there do not have that hash.
             StorageUnavailable: it cannot be read, or not be healed.
         """
-        if not _MD5.fullmatch(md5):
-            raise NotFound(f"{md5!r} is not a DVC hash (32 hex digits)")
+        cached = self._cache.place(checked(md5))
         with storing(f"the data file {md5}"):
-            cached, remote = self._places(md5)
-            if _sound(cached, md5):
+            if self._cache.sound(md5):
                 return cached
-            if _sound(remote, md5):
-                copy_whole(remote, cached, mode=READ_ONLY)
+            if self._second is not None and self._second.sound(md5):
+                copy_whole(self._second.place(md5), cached, mode=READ_ONLY)
                 return cached
-        if cached.exists() or remote.exists():
-            damaged = " and ".join(str(place) for place in (cached, remote) if place.exists())
+        places = [folder.place(md5) for folder in self._folders()]
+        if damaged := " and ".join(str(place) for place in places if place.exists()):
             raise ArtifactCorrupt(
                 f"the data file {md5} is damaged in {damaged} and was not used; restore one of "
                 "them from a backup, or ingest its source again"
             )
+        if self._second is None:
+            raise NotFound(
+                f"the data file {md5} is not in the cache ({cached}); get it from the remote with "
+                "`flyball data pull MODEL`"
+            )
         raise NotFound(
             f"the data file {md5} is neither in the cache ({cached}) nor in the remote "
-            f"({remote}); restore it from a backup, or ingest its source again"
+            f"({places[-1]}); restore it from a backup, or ingest its source again"
         )
 
-    def _keep(self, md5: str, content: Path, made: list[Path]) -> None:
-        """Bytes into cache and remote, unless they are there and sound."""
-        for place in self._places(md5):
-            if not _sound(place, md5):
-                copy_whole(content, place, mode=READ_ONLY)
-                made.append(place)
+    def push(self, md5s: Iterable[str]) -> Transferred:
+        """See ``Datasets.push``. Listings go last: one that is there has all its files there."""
+        sound = {oid: self.path(oid) for oid in _listings_last(md5s)}
+        sizes = []
+        with storing("the remote of the data"):
+            for oid, cached in sound.items():
+                if self._remote.upload(cached, oid):
+                    sizes.append(cached.stat().st_size)
+        return Transferred(objects=len(sizes), size=sum(sizes))
 
-    def _publish(self, model: str, files: Mapping[str, str], added: str, made: list[Path]) -> str:
-        """Lay down a version: its listing, the remote's copy, the workspace, the ``.dvc`` file.
+    def pull(self, md5s: Iterable[str]) -> Transferred:
+        """See ``Datasets.pull``."""
+        sizes = []
+        for oid in _listings_last(md5s):
+            with storing(f"the data file {oid}"), Landing() as landing:
+                if self._cache.sound(oid):
+                    continue
+                arriving = landing.place(self._cache.place(oid))
+                self._remote.download(oid, arriving)
+                arriving.chmod(READ_ONLY)
+                sizes.append(arriving.stat().st_size)
+                landing.land()
+        return Transferred(objects=len(sizes), size=sum(sizes))
 
-        Only the file ``added`` is read again: whoever uses an earlier one calls ``path``, which
-        verifies it.
-        """
-        folder = self._home / "data" / model
-        size = 0
-        for name, md5 in files.items():
-            cached, remote = self._places(md5)
-            if not cached.exists():
+    def listing(self, version: str) -> Mapping[str, str]:
+        """See ``Datasets.listing``."""
+        try:
+            content = self.path(f"{version}{LISTING}").read_bytes()
+        except NotFound:
+            raise NotFound(
+                f"the list of the files of the dataset version {version} is not here; get it with "
+                "`flyball data pull MODEL VERSION`, if it was pushed"
+            ) from None
+        return {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
+
+    def stored(self) -> Mapping[str, Stored]:
+        """See ``Datasets.stored``."""
+        found: dict[str, Stored] = {}
+        with storing("the list of the data files"):
+            for folder in self._ours():
+                for oid, status in folder.stored():
+                    before = found.get(oid, Stored(size=0, kept_at=datetime.fromtimestamp(0, UTC)))
+                    kept_at = max(before.kept_at, _kept_at(status))
+                    found[oid] = Stored(size=before.size + status.st_size, kept_at=kept_at)
+        return found
+
+    def remove(self, md5s: Iterable[str], *, kept_before: datetime) -> Transferred:
+        """See ``Datasets.remove``."""
+        sizes = []
+        for oid in md5s:
+            places = [folder.place(oid) for folder in self._ours()]
+            with storing(f"the data file {oid}"), self._turn():
+                there = [place.stat() for place in places if place.is_file()]
+                if there and all(_kept_at(status) < kept_before for status in there):
+                    sizes.append(sum(status.st_size for status in there))
+                    for place in places:
+                        place.unlink(missing_ok=True)
+        return Transferred(objects=len(sizes), size=sum(sizes))
+
+    def _folders(self) -> list[ObjectFolder]:
+        """The cache, and a remote on this machine."""
+        return [self._cache] if self._second is None else [self._cache, self._second]
+
+    def _ours(self) -> list[ObjectFolder]:
+        """The folders in the home: a remote elsewhere may be shared with others."""
+        return self._folders() if self._owned else [self._cache]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with taking_turns(self._home / ".dvc" / "tmp" / "flyball.lock"):
+            yield
+
+    def _arrive(self, landing: Landing, target: Path, md5: str) -> int:
+        """Have a file of a version in the remote and the workspace; returns its size."""
+        cached = self._cache.place(md5)
+        if not cached.exists():
+            self.path(md5)
+        if not _same(target, cached, md5):
+            if self._known.get(md5) != _signature(cached):
                 self.path(md5)
-            for place, mode in ((remote, READ_ONLY), (folder / name, None)):
-                if not (_sound(place, md5) if name == added else _same_size(place, cached)):
-                    copy_whole(cached, place, mode=mode)
-                    made.append(place)
-            size += cached.stat().st_size
-        version, listing = _listed(files)
-        for place in self._places(version):
-            if not place.exists() or place.read_bytes() != listing:
-                write_whole(listing, place, mode=READ_ONLY)
-                made.append(place)
-        self._configure()
-        content = _dvc_file(model, version, size, len(files))
-        write_whole(content, self._home / "data" / f"{model}.dvc")
-        for other in folder.iterdir():
-            if other.name not in files and other.is_file():
-                other.unlink()
-        return version
+                self._known[md5] = _signature(cached)
+            landing.copy(cached, target)
+        size = cached.stat().st_size
+        if self._second is not None:
+            second = self._second.place(md5)
+            if not second.is_file() or second.stat().st_size != size:
+                landing.copy(cached, second, mode=READ_ONLY)
+        return size
 
-    def _places(self, oid: str) -> tuple[Path, Path]:
-        """Where an object lies in the cache and in the remote."""
-        return Path(self._cache.oid_to_path(oid)), Path(self._remote.oid_to_path(oid))
-
-    def _configure(self) -> None:
-        """Write what ``dvc`` must know into ``.dvc/config``; what else stands there stays."""
-        path = self._home / ".dvc" / "config"
-        config = configparser.RawConfigParser(strict=False)
-        config.read_string(path.read_text(encoding="utf-8") if path.exists() else "")
-        wanted = {
-            "core": {
-                "no_scm": "true",
-                "analytics": "false",
-                "check_update": "false",
-                "remote": "local",
-            },
-            _REMOTE: {"url": self._remote_url()},
-        }
-        config.read_dict(wanted)
-        text = io.StringIO()
-        config.write(text)
-        content = text.getvalue().encode()
-        if not path.exists() or path.read_bytes() != content:
-            write_whole(content, path)
-        ignore = self._home / ".dvcignore"
-        if not ignore.exists():
-            write_whole(_IGNORE, ignore)
-
-    def _remote_url(self) -> str:
-        """Relative where the remote lies in the home, so that the home can be moved."""
-        home, remote = self._home.resolve(), self._remote_dir.resolve()
-        inside = remote.is_relative_to(home)
-        return os.path.relpath(remote, home / ".dvc") if inside else str(remote)
+    def _sweep(self) -> None:
+        """Remove what killed processes left."""
+        before = datetime.now(UTC) - _LEFT_BEHIND
+        for objects in self._ours():
+            sweep(objects.folder, before=before)
 
 
-def _sound(path: Path, md5: str) -> bool:
-    return path.is_file() and file_md5(str(path), name="md5") == md5
+@contextmanager
+def _or_nothing() -> Iterator[list[Path]]:
+    """Paths that are removed again where not everything could be written."""
+    made: list[Path] = []
+    try:
+        yield made
+    except OSError:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
 
 
-def _same_size(path: Path, other: Path) -> bool:
-    return path.is_file() and path.stat().st_size == other.stat().st_size
+def _write(landing: Landing, content: bytes, target: Path, mode: int = 0o644) -> None:
+    if not target.is_file() or target.read_bytes() != content:
+        landing.write(content, target, mode=mode)
+
+
+def _same(path: Path, cached: Path, md5: str) -> bool:
+    """Whether a file of the workspace is the object: by its bytes, or, of a large one, its time."""
+    if not path.is_file() or path.stat().st_size != cached.stat().st_size:
+        return False
+    if cached.stat().st_size < _SMALL:
+        return md5_of(path) == md5
+    return path.stat().st_mtime_ns == cached.stat().st_mtime_ns
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    """What changes when anybody writes to a file."""
+    status = path.stat()
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _kept_at(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_ctime, UTC)
+
+
+def _listings_last(md5s: Iterable[str]) -> list[str]:
+    return sorted(dict.fromkeys(map(checked, md5s)), key=lambda oid: oid.endswith(LISTING))
 
 
 def _listed(files: Mapping[str, str]) -> tuple[str, bytes]:
@@ -201,14 +274,3 @@ def _listed(files: Mapping[str, str]) -> tuple[str, bytes]:
         tree.add((name,), None, HashInfo("md5", md5))
     tree.digest()
     return str(tree.oid), bytes(tree.as_bytes())
-
-
-def _dvc_file(model: str, version: str, size: int, count: int) -> bytes:
-    return (
-        "outs:\n"
-        f"- md5: {version}\n"
-        f"  size: {size}\n"
-        f"  nfiles: {count}\n"
-        "  hash: md5\n"
-        f"  path: {model}\n"
-    ).encode()

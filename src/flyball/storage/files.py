@@ -8,12 +8,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
 
 from flyball.errors import StorageUnavailable
 
 READ_ONLY = 0o444
+WRITABLE = 0o644
+ARRIVING = ".arriving-"
+"""How the names of files begin that are not whole yet."""
 
 
 @contextmanager
@@ -33,26 +37,80 @@ def storing(what: str) -> Iterator[None]:
         ) from error
 
 
+class Landing:
+    """Files that are all written first, under temporary names, and then all put in place.
+
+    As long as ``land`` was not called nothing is changed; on leaving, what did not land is removed.
+    """
+
+    def __init__(self) -> None:
+        self._arriving: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for temporary, _target in self._arriving:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def copy(self, source: Path, target: Path, *, mode: int = WRITABLE) -> None:
+        """Put a copy at ``target``, with the time of the last change that ``source`` has."""
+        temporary = self.place(target)
+        shutil.copyfile(source, temporary)
+        temporary.chmod(mode)
+        times = source.stat()
+        os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def write(self, content: bytes, target: Path, *, mode: int = WRITABLE) -> None:
+        """Put these bytes at ``target``."""
+        temporary = self.place(target)
+        temporary.write_bytes(content)
+        temporary.chmod(mode)
+
+    def place(self, target: Path) -> Path:
+        """A temporary file, empty, for the caller to fill, which is going to be ``target``."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=ARRIVING, dir=target.parent)
+        os.close(handle)
+        self._arriving.append((Path(name), target))
+        return Path(name)
+
+    def land(self) -> None:
+        """Put everything in place, in the order in which it came, to survive a power failure."""
+        for temporary, _target in self._arriving:
+            _flush(temporary)
+        for temporary, target in self._arriving:
+            temporary.replace(target)
+        for folder in {target.parent for _, target in self._arriving}:
+            _flush(folder)
+        self._arriving.clear()
+
+
 def copy_whole(source: Path, target: Path, *, mode: int | None = None) -> None:
     """Copy a file so that ``target`` is never half-written, whenever the process dies.
 
     Raises:
         OSError: nothing is left under ``target``, nor under the temporary name.
     """
-    with (
-        _arriving(target, mode) as temporary,
-        source.open("rb") as reader,
-        temporary.open("wb") as writer,
-    ):
-        shutil.copyfileobj(reader, writer, 1 << 20)
-        _flush(writer)
+    with Landing() as landing:
+        landing.copy(source, target, mode=WRITABLE if mode is None else mode)
+        landing.land()
 
 
 def write_whole(content: bytes, target: Path, *, mode: int | None = None) -> None:
     """Like ``copy_whole``, for bytes."""
-    with _arriving(target, mode) as temporary, temporary.open("wb") as writer:
-        writer.write(content)
-        _flush(writer)
+    with Landing() as landing:
+        landing.write(content, target, mode=WRITABLE if mode is None else mode)
+        landing.land()
+
+
+def sweep(folder: Path, *, before: datetime) -> None:
+    """Remove what killed processes left anywhere in a folder: arriving files not touched since."""
+    for left in folder.rglob(f"{ARRIVING}*"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < before.timestamp():
+                left.unlink()
 
 
 @contextmanager
@@ -70,29 +128,12 @@ def taking_turns(lock: Path) -> Iterator[None]:
 
 def sync_directory(directory: Path) -> None:
     """Make renames in a directory survive a power failure."""
-    handle = os.open(directory, os.O_RDONLY)
+    _flush(directory)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _arriving(target: Path, mode: int | None) -> Iterator[Path]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".arriving-", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644 if mode is None else mode)
-        temporary.replace(target)
-        sync_directory(target.parent)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _flush(writer: BinaryIO) -> None:
-    writer.flush()
-    os.fsync(writer.fileno())

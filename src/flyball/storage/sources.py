@@ -1,157 +1,146 @@
-"""Where data comes from: CSV, JSONL or Parquet files, plain or packed with gzip or zstd.
-
-What a file is, its first bytes say; its name is never needed.
-"""
+"""Where data comes from: files of any kind, from anywhere, as one stream of typed rows."""
 
 from __future__ import annotations
 
-import io
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import msgspec
-import polars as pl
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from flyball.domain.schema import Schema
-from flyball.errors import DataQualityError
-from flyball.ports import Table
-from flyball.storage.cells import Unreadable, fitted
-from flyball.storage.delimited import line_numbers, misfit, named, read_delimited
-from flyball.storage.opening import PARQUET, raw_bytes, text_of, unpacked
-
-_EXAMPLES = 3
+from flyball.errors import DataQualityError, StorageUnavailable
+from flyball.ports import Chunk, Events
+from flyball.storage.fetching import Fetcher, shown
+from flyball.storage.reading.archives import parts_of
+from flyball.storage.reading.block import BLOCK_BYTES, Block, Fit
+from flyball.storage.reading.cells import fitted
+from flyball.storage.reading.kinds import header_only, opened
+from flyball.storage.reading.packed import Part
 
 
 class FileSources:
-    """The port ``Sources`` on the files of this machine. Keeps no state."""
+    """The port ``Sources``. Keeps no state; safe for several threads.
 
-    def read(self, location: str, schema: Schema) -> Table:
-        """Read one file and make it fit a schema.
+    Args:
+        scratch: a folder for what must be fetched or unpacked; the system's where None.
+        events: the product's own events; None where no location may name them.
+        fetcher: brings files here; with the usual patience where None.
+        block: how many bytes of a text file are taken at a time. Nothing else depends on it.
+    """
 
-        Returns:
-            canonical columns in the schema's order and types: text without spaces around it,
-            numbers as 64-bit floats, times in UTC. A column that need not be there and is not, is
-            absent. Rows with a cell that cannot be read are left out and counted by reason.
+    def __init__(
+        self,
+        scratch: Path | None = None,
+        events: Events | None = None,
+        *,
+        fetcher: Fetcher | None = None,
+        block: int = BLOCK_BYTES,
+    ) -> None:
+        self._scratch = scratch
+        self._fetcher = fetcher or Fetcher(events=events)
+        self._block = block
 
-        Raises:
-            DataQualityError: the file as a whole cannot be used; says what is wrong, where, and
-                what to do.
-            NotFound: no such file.
-            EnvironmentFailed: it may not be read.
-        """
-        content = unpacked(raw_bytes(location), location)
-        if content.startswith(PARQUET):
-            return _parquet(content, schema, location)
-        text = text_of(content, location)
-        start = text.lstrip()[:1]
-        if not start:
-            raise DataQualityError(f"{location} holds only blank lines; export it again")
-        if start == "[":
-            raise DataQualityError(
-                f"{location} is one JSON array; write one object per line (JSONL), for example "
-                "with `jq -c '.[]'`"
+    @contextmanager
+    def open(self, location: str, schemas: Sequence[Schema]) -> Iterator[FilesReading]:
+        """See ``Sources.open``."""
+        with self._workplace() as folder:
+            fetched = self._fetcher.fetch(location, folder)
+            alone = len(fetched) == 1
+            parts = [
+                part
+                for item in fetched
+                for part in parts_of(item.path, name="" if alone else item.name, shown=item.name)
+            ]
+            yield FilesReading(
+                shown(location),
+                parts,
+                schemas,
+                folder,
+                block=self._block,
+                pseudonymous=all(item.pseudonymous for item in fetched),
             )
-        return (_jsonl if start == "{" else _csv)(text, schema, location)
 
-
-def _csv(text: str, schema: Schema, location: str) -> Table:
-    table = read_delimited(text, schema, location)
-    frame, left_out = fitted(table.frame, schema, table.columns)
-    unreadable = _counted(
-        left_out, lambda rows: [f"line {line}" for line in line_numbers(table, rows)]
-    )
-    if table.ragged:
-        words = [
-            f"line {line}: {fields} field{'s' * (fields != 1)} instead of {table.width}"
-            for line, fields in table.ragged[:_EXAMPLES]
-        ]
-        unreadable["width"] = (len(table.ragged), tuple(words))
-    return Table(frame=frame, unreadable=unreadable)
-
-
-def _jsonl(text: str, schema: Schema, location: str) -> Table:
-    objects, lines, broken = _objects(text)
-    names = list(dict.fromkeys(name for item in objects for name in item))
-    columns = named(names, schema)
-    if not objects:
-        raise DataQualityError(f"{location} is not JSONL: {broken[0]}; write one object per line")
-    if schema.missing(columns):
-        raise misfit(names, schema, location)
-    frame = pl.DataFrame(
-        {name: [_plain(item.get(of)) for item in objects] for name, of in columns.items()},
-        schema=dict.fromkeys(columns, pl.String),
-    )
-    read, left_out = fitted(frame, schema, {name: name for name in columns})
-    unreadable = _counted(left_out, lambda rows: [f"line {lines[row]}" for row in rows])
-    if broken:
-        unreadable["json"] = (len(broken), tuple(broken[:_EXAMPLES]))
-    return Table(frame=read, unreadable=unreadable)
-
-
-def _objects(text: str) -> tuple[list[dict[str, Any]], list[int], list[str]]:
-    """The objects, the line of each, and what is wrong with the other lines, in words."""
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    objects, lines, broken = [], [], []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+    @contextmanager
+    def _workplace(self) -> Iterator[Path]:
         try:
-            objects.append(decode(line))
-            lines.append(number)
-        except msgspec.MsgspecError as error:
-            broken.append(f"line {number}: {str(error)[:80]}")
-    return objects, lines, broken
+            if self._scratch is not None:
+                self._scratch.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="source-")
+        except OSError as error:
+            raise StorageUnavailable(
+                f"no folder can be made in {self._scratch}: {error.strerror or error}; "
+                "check its permissions and space"
+            ) from error
+        with folder as name:
+            yield Path(name)
 
 
-def _plain(value: Any) -> str | None:
-    """A JSON value as text. Lists and objects keep their JSON, which fits no number or time."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return msgspec.json.encode(value).decode()
+class FilesReading:
+    """The port ``Reading`` on local files: one after the other, each opened twice.
+
+    Raises:
+        DataQualityError: a file cannot be used, or the files have not the same columns.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        parts: Sequence[Part],
+        schemas: Sequence[Schema],
+        scratch: Path,
+        *,
+        block: int = BLOCK_BYTES,
+        pseudonymous: bool = False,
+    ) -> None:
+        self.source = source
+        self.pseudonymous = pseudonymous
+        self._parts = parts
+        self._scratch = scratch
+        self._block = block
+        self._schemas = schemas
+        self._fits = [self._fit(part) for part in parts]
+        first = self._fits[0]
+        for part, fit in zip(parts, self._fits, strict=True):
+            _check_alike(parts[0], first, part, fit)
+        self.schema = first.schema
+        self.columns = first.canonical
+        self.ignored = tuple(dict.fromkeys(name for fit in self._fits for name in fit.ignored))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """See ``Reading``."""
+        for part, fit in zip(self._parts, self._fits, strict=True):
+            records = 0
+            with opened(part, self._schemas, self._scratch, known=fit, size=self._block) as file:
+                for block in file.blocks():
+                    chunk = self._chunk(part, file.fit, block)
+                    records += chunk.frame.height + chunk.rejected.height + chunk.blank
+                    yield chunk
+            if not records:
+                raise header_only(part.shown)
+
+    def _fit(self, part: Part) -> Fit:
+        with opened(part, self._schemas, self._scratch) as file:
+            return file.fit
+
+    def _chunk(self, part: Part, fit: Fit, block: Block) -> Chunk:
+        try:
+            return fitted(block, fit, part.name)
+        except DataQualityError as error:
+            raise DataQualityError(f"{part.shown}: {error}") from error
 
 
-def _parquet(content: bytes, schema: Schema, location: str) -> Table:
-    if not content.endswith(PARQUET):
-        raise DataQualityError(f"{location}: the Parquet data is cut short; fetch it again")
-    try:
-        source = io.BytesIO(content)
-        names = list(pl.read_parquet_schema(source))
-        columns = named(names, schema)
-        if schema.missing(columns):
-            raise misfit(names, schema, location)
-        source.seek(0)
-        frame = pl.read_parquet(source, columns=sorted(set(columns.values())))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+def _check_alike(first: Part, expected: Fit, part: Part, fit: Fit) -> None:
+    """Refuse files that are not parts of one table."""
+    if fit.schema is not expected.schema:
         raise DataQualityError(
-            f"{location}: the Parquet data is damaged ({str(error).splitlines()[0]}); "
-            "fetch or export it again"
-        ) from None
-    if not frame.height:
-        raise DataQualityError(f"{location} has columns and no rows; export the rows as well")
-    try:
-        read, left_out = fitted(frame, schema, columns)
-    except DataQualityError as error:
-        raise DataQualityError(f"{location}: {error}") from None
-    return Table(
-        frame=read,
-        unreadable=_counted(left_out, lambda rows: [f"row {row + 1}" for row in rows]),
-    )
-
-
-def _counted(
-    left_out: Sequence[Unreadable], places: Callable[[Sequence[int]], Sequence[str]]
-) -> dict[str, tuple[int, tuple[str, ...]]]:
-    """By reason, how many rows were left out, with the first few in words."""
-    by_reason: Mapping[str, list[Unreadable]] = defaultdict(list)
-    for item in left_out:
-        by_reason[item.reason].append(item)
-    counted = {}
-    for reason, items in by_reason.items():
-        first = items[:_EXAMPLES]
-        where = places([item.row for item in first])
-        words = tuple(f"{at}: {item.words}" for at, item in zip(where, first, strict=True))
-        counted[reason] = (len(items), words)
-    return counted
+            f"{first.shown} is a table of {expected.schema.name}, and {part.shown} one of "
+            f"{fit.schema.name}; pass them as sources of their own"
+        )
+    here, there = set(expected.canonical), set(fit.canonical)
+    if here != there:
+        more = [f"{part.shown} has {name}" for name in sorted(there - here)]
+        less = [f"{part.shown} lacks {name}" for name in sorted(here - there)]
+        raise DataQualityError(
+            f"{first.shown} and {part.shown} have not the same columns: "
+            f"{', '.join(less + more)}; make them alike, or pass them as sources of their own"
+        )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
-from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 VERSION_TABLE = "flyball_revision"
@@ -43,6 +43,7 @@ def _records(name: str) -> Table:
 RECORDS: dict[type[object], Table] = {
     DataBatch: _records("batches"),
     DatasetVersion: _records("datasets"),
+    Forgotten: _records("forgotten"),
     Run: _records("runs"),
     ModelVersion: _records("versions"),
     ValidationReport: _records("reports"),

@@ -51,16 +51,22 @@ class SqlEvents:
                 new.update(connection.scalars(statement, rows[start : start + _CHUNK]))
         return [e.event_id in new and first[e.event_id] == i for i, e in enumerate(events)]
 
-    def after(self, cursor: int, *, limit: int = 10_000) -> tuple[list[Event], int]:
+    def after(
+        self,
+        cursor: int,
+        *,
+        limit: int = 10_000,
+        until: int | None = None,
+        model: str | None = None,
+    ) -> tuple[list[Event], int]:
         """See ``Events.after``."""
-        query = (
-            sa.select(EVENTS.c.seq, EVENTS.c.body)
-            .where(EVENTS.c.seq > cursor)
-            .order_by(EVENTS.c.seq)
-            .limit(limit)
-        )
+        query = sa.select(EVENTS.c.seq, EVENTS.c.body).where(EVENTS.c.seq > cursor)
+        if until is not None:
+            query = query.where(EVENTS.c.seq <= until)
+        if model is not None:
+            query = query.where(EVENTS.c.model == model)
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query.order_by(EVENTS.c.seq).limit(limit)).all()
         events = [decoded(Event, row.body, what=f"event {row.seq}") for row in rows]
         return events, rows[-1].seq if rows else cursor
 
@@ -71,6 +77,30 @@ class SqlEvents:
             query = query.where(EVENTS.c.model == model)
         with reading(self._engine) as connection:
             return dict(connection.execute(query).all())
+
+    def last(self) -> int:
+        """See ``Events.last``."""
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
+
+    def forget(self, model: str, user_id: str) -> int:
+        """See ``Events.forget``."""
+        # The user stands in the body alone: which bodies spell the id, the database finds; whose
+        # they are, the values say.
+        spelled = EVENTS.c.body.contains(encoded(user_id), autoescape=True)
+        query = sa.select(EVENTS.c.seq, EVENTS.c.body).where(EVENTS.c.model == model, spelled)
+        with writing(self._engine) as connection:
+            if connection.dialect.name == "sqlite":  # else the bytes stay until they are reused
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            theirs = [
+                row.seq
+                for row in connection.execute(query)
+                if decoded(Event, row.body, what=f"event {row.seq}").user_id == user_id
+            ]
+            for start in range(0, len(theirs), _CHUNK):
+                chosen = EVENTS.c.seq.in_(theirs[start : start + _CHUNK])
+                connection.execute(sa.delete(EVENTS).where(chosen))
+        return len(theirs)
 
     def add_windows(self, windows: Sequence[Window]) -> None:
         """See ``Events.add_windows``."""

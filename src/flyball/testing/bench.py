@@ -41,14 +41,14 @@ class Bench:
         self.application = ToyApplication()
         self.blobs = FileBlobs(root / "artifacts")
         self.target = FakeTarget()
-        self.frame = rows(400)
-        self.prepared = self.application.prepare(self.frame, seed=7)
+        self.tables = {"points": rows(400)}
+        self.prepared = self.application.prepare(self.tables, seed=7)
 
     def version(self, number: str, model: Model, spoil: Spoil | None = None) -> ModelVersion:
         """A stored version; ``spoil`` changes its files before they are stored."""
         directory = self.root / number
         directory.mkdir()
-        self.application.package(model, self.prepared, self.frame, directory)
+        self.application.package(model, self.prepared, self.tables, directory)
         write_manifest(
             directory,
             Manifest(
@@ -85,7 +85,7 @@ class Bench:
             application=self.application,
             candidate=candidate,
             champion=None,
-            frame=self.frame,
+            tables=self.tables,
             prepared=self.prepared,
             objective=OBJECTIVE,
             limits=Gates(),

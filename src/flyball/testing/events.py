@@ -69,6 +69,50 @@ class EventsContract:
         cursor = events.after(0)[1]
         assert events.after(cursor) == ([], cursor)
 
+    def test_can_be_read_up_to_a_cursor_and_of_one_model(self, events: Events) -> None:
+        """What comes later, or belongs to others, is not in it, however the pages fall."""
+        for number in range(7):
+            events.append([a.an_event(f"{number}", model=("games", "adult")[number % 2])])
+        until = events.after(0, limit=5)[1]
+        seen, cursor = [], 0
+        while page := events.after(cursor, limit=2, until=until, model="games")[0]:
+            seen += [event.event_id for event in page]
+            cursor = events.after(cursor, limit=2, until=until, model="games")[1]
+        assert (seen, cursor) == (["0", "2", "4"], until)
+        assert events.after(until, until=until) == ([], until)
+
+    def test_say_where_the_newest_is(self, events: Events) -> None:
+        assert events.last() == 0
+        events.append(numbered(3))
+        last = events.last()
+        assert last == events.after(0)[1]
+        events.append([a.an_event("later")])
+        assert [event.event_id for event in events.after(last)[0]] == ["later"]
+
+    def test_of_a_forgotten_user_are_gone_and_no_others(self, events: Events) -> None:
+        """Also where ids look alike, hold wildcards, or stand in another field."""
+        who = '100%_"\\/é'
+        theirs = [a.an_event(f"x{n}", user_id=who) for n in range(3)]
+        others = [
+            a.an_event("1", user_id=who.upper()),
+            a.an_event("2", user_id='100AB"\\/é'),
+            a.an_event("3", item_id=who),
+            a.an_event("4", user_id=who, model="adult"),
+            a.an_event("5", user_id=f"{who}."),
+        ]
+        events.append([*others[:2], *theirs, *others[2:]])
+        assert events.forget("games", who) == 3
+        assert events.after(0)[0] == others
+        assert events.forget("games", who) == 0
+
+    def test_that_were_forgotten_never_move_the_cursor_back(self, events: Events) -> None:
+        """A reader that has seen them misses nothing that comes after."""
+        events.append([a.an_event("1", user_id="ann"), a.an_event("2", user_id="bob")])
+        cursor = events.last()
+        assert events.forget("games", "bob") == 1
+        events.append([a.an_event("3", user_id="ann")])
+        assert [event.event_id for event in events.after(cursor)[0]] == ["3"]
+
     def test_are_counted_by_type_and_model(self, events: Events) -> None:
         events.append([a.an_event("1", type=EventType.CLICK), a.an_event("2", model="adult")])
         assert events.count() == {"click": 1, "purchase": 1}

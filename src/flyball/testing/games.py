@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from flyball.domain.privacy import Pseudonyms
 from flyball.domain.routing import Variant
 from flyball.domain.traffic import Event
 from flyball.errors import FlyballError, NotFound
 from flyball.games.catalogue import known_games
-from flyball.ports import Choice
+from flyball.ports import Choice, Tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,14 +54,26 @@ def some_purchases(players: int = 60, *, seed: int = 0) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "title", "event", "value"], orient="row")
 
 
-def packaged(model: type[Recommender], directory: Path, frame: pl.DataFrame) -> GamesServable:
-    """The frame, prepared, fitted with the model's defaults, packaged and opened."""
+def as_tables(frame: pl.DataFrame, catalogue: pl.DataFrame | None = None) -> Tables:
+    """The tables of a dataset with these rows of players."""
+    tables = {"interactions": frame}
+    return tables if catalogue is None else {**tables, "catalogue": catalogue}
+
+
+def packaged(
+    model: type[Recommender],
+    directory: Path,
+    frame: pl.DataFrame,
+    catalogue: pl.DataFrame | None = None,
+) -> GamesServable:
+    """The rows, prepared, fitted with the model's defaults, packaged and opened."""
     from flyball.games.application import GamesApplication
 
     application: Any = GamesApplication()
-    prepared = application.prepare(frame, seed=7)
+    tables = as_tables(frame, catalogue)
+    prepared = application.prepare(tables, seed=7)
     fitted = model.fit(prepared.final.train, model.Config())
-    application.package(fitted, prepared, frame, directory)
+    application.package(fitted, prepared, tables, directory)
     servable: GamesServable = application.open(directory)
     return servable
 
@@ -74,6 +87,7 @@ class OneVersionHost:
         counted: (endpoint, status) of each answer counted.
         events: by id.
         failing: raised by ``accept`` where set, as a full disk would.
+        pseudonyms: where set, the data knows players by them.
     """
 
     servable: GamesServable | None
@@ -81,6 +95,11 @@ class OneVersionHost:
     counted: list[tuple[str, int]] = field(default_factory=list)
     events: dict[str, Event] = field(default_factory=dict)
     failing: FlyballError | None = None
+    pseudonyms: Pseudonyms | None = None
+
+    def pseudonym(self, user: str) -> str:
+        """The user themselves, unless there are pseudonyms."""
+        return user if self.pseudonyms is None else self.pseudonyms.of(user)
 
     def choose(self, user: str) -> Choice:  # noqa: ARG002 - there is but one
         """The one version."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flyball.domain.schema import Column, ColumnType, Schema
 from flyball.errors import ArtifactCorrupt, TrainingError
-from flyball.ports import Evaluation, Host, Model, Prepared, Suggest
+from flyball.ports import Evaluation, Host, Model, Prepared, Suggest, Tables
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -138,19 +138,23 @@ class ToyApplication:
 
     name = "toy"
     version = 1
-    schema = Schema(
-        columns=(
-            Column(name="x", type=ColumnType.NUMBER),
-            Column(name="y", type=ColumnType.NUMBER),
-        )
+    schemas: tuple[Schema, ...] = (
+        Schema(
+            name="points",
+            columns=(
+                Column(name="x", type=ColumnType.NUMBER),
+                Column(name="y", type=ColumnType.NUMBER),
+            ),
+            key=("x", "y"),
+        ),
     )
-    key: tuple[str, ...] = ("x", "y")
     objective = OBJECTIVE
     families: tuple[str, ...] = ("mean", "curve")
     checks: tuple[str, ...] = ("artifact", "accuracy", "latency", "integration")
 
-    def prepare(self, frame: pl.DataFrame, *, seed: int) -> Prepared:
+    def prepare(self, tables: Tables, *, seed: int) -> Prepared:
         """A fifth held out; the search on a quarter of the rest, then on the whole of it."""
+        frame = tables["points"]
         if frame.height < 20:
             raise TrainingError(f"{frame.height} rows are too few; at least 20 are needed")
         order = np.random.default_rng(seed).permutation(frame.height)
@@ -173,12 +177,12 @@ class ToyApplication:
         self,
         model: Model,
         prepared: Prepared,  # noqa: ARG002 - the port's signature
-        frame: pl.DataFrame,
+        tables: Tables,
         directory: Path,
     ) -> None:
         """Write the model, its family, and how many rows there were."""
         model.save(directory / "model")
-        about = {"family": model.family, "rows": frame.height}
+        about = {"family": model.family, "rows": tables["points"].height}
         (directory / "toy.json").write_text(json.dumps(about))
 
     def evaluate_artifact(self, directory: Path, fold: ToyFold) -> Evaluation:

@@ -73,6 +73,13 @@ def test_an_error_is_one_line_and_its_own_exit_code(shop: Shop, error: type[Flyb
     assert ended.out == ""
 
 
+def test_what_an_error_lists_stands_below_it(shop: Shop):
+    shop.answers["status"] = DataQualityError("a.csv was rejected:\n  width: 3 rows\n  x: 1 row")
+    assert shop("status").err == (
+        f"{DataQualityError.title}: a.csv was rejected:\n  width: 3 rows\n  x: 1 row\n"
+    )
+
+
 class TestAnErrorNobodyForesaw:
     """It is a bug of ours: one line, exit code 3, and a way to see more."""
 

@@ -115,7 +115,8 @@ def test_a_turn_left_to_flyball_up_answers_with_its_name(shop):
     shop.answers["run"] = "run-0123-1"
     ended = shop("run", "games", "a.csv", "--no-wait", "--json")
     assert ended.json == {"workflow": "run-0123-1"}
-    assert shop.verbs.asked == [("run", ("games", ["a.csv"]), {"wait": False})]
+    [(verb, arguments, how)] = shop.verbs.asked
+    assert (verb, arguments, how["wait"]) == ("run", ("games", ["a.csv"]), False)
 
 
 @pytest.mark.parametrize(

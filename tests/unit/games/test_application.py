@@ -19,8 +19,9 @@ from flyball.errors import (
 from flyball.games.application import GamesApplication
 from flyball.games.artifact import Artifact
 from flyball.games.catalogue import game_id
+from flyball.games.tables import INTERACTIONS
 from flyball.recommend import Ease, EaseConfig, Popularity, PopularityConfig
-from flyball.testing.games import game_titles, some_purchases
+from flyball.testing.games import as_tables, game_titles, some_purchases
 
 APPLICATION = GamesApplication()
 
@@ -32,7 +33,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def prepared(frame):
-    return APPLICATION.prepare(frame, seed=7)
+    return APPLICATION.prepare(as_tables(frame), seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def ease(prepared):
 
 @pytest.fixture
 def directory(tmp_path, ease, prepared, frame):
-    APPLICATION.package(ease, prepared, frame, tmp_path / "artifact")
+    APPLICATION.package(ease, prepared, as_tables(frame), tmp_path / "artifact")
     return tmp_path / "artifact"
 
 
@@ -72,11 +73,11 @@ class TestItsPlaceInThePlatform:
         [("Player", "user_id"), ("GAME", "title"), ("behaviour", "event"), ("hours", "value")],
     )
     def test_usual_names_of_columns_are_understood(self, header, column):
-        assert APPLICATION.schema.column(header).name == column
+        assert INTERACTIONS.column(header).name == column
 
     def test_a_user_and_a_title_are_all_a_file_needs(self):
-        assert APPLICATION.schema.missing(["user_id", "title"]) == ()
-        assert APPLICATION.schema.missing(["user_id"]) == ("title",)
+        assert INTERACTIONS.missing(["user_id", "title"]) == ()
+        assert INTERACTIONS.missing(["user_id"]) == ("title or item_id or game_id",)
 
 
 class TestPreparing:
@@ -84,7 +85,7 @@ class TestPreparing:
         title = game_titles()[0]
         shouted = frame.with_columns(pl.col("title").replace(title, title.upper() + "™"))
         mixed = pl.concat([frame, shouted])
-        final = APPLICATION.prepare(mixed, seed=7).final
+        final = APPLICATION.prepare(as_tables(mixed), seed=7).final
         assert pairs(final.train, final.train.matrix + final.test) == {
             (user, game_id(title)) for user, title in frame.select("user_id", "title").rows()
         }
@@ -112,7 +113,7 @@ class TestPreparing:
         users = np.repeat(np.arange(500), 12)
         titles = [f"Game {number}" for number in rng.integers(0, 2000, size=len(users))]
         frame = pl.DataFrame({"user_id": [f"u{user}" for user in users], "title": titles})
-        prepared = APPLICATION.prepare(frame, seed=7)
+        prepared = APPLICATION.prepare(as_tables(frame), seed=7)
         sizes = [len(fold.train.items) for fold in prepared.search]
         assert sizes[0] == 1024
         assert sizes[1] > 1500
@@ -122,17 +123,19 @@ class TestPreparing:
         assert len(prepared.search) == 1
 
     def test_a_file_without_events_is_read_as_purchases(self, frame, prepared):
-        bare = APPLICATION.prepare(frame.select("user_id", "title"), seed=7)
+        bare = APPLICATION.prepare(as_tables(frame.select("user_id", "title")), seed=7)
         assert (bare.final.test != prepared.final.test).nnz == 0
         assert (bare.final.train.matrix != prepared.final.train.matrix).nnz == 0
 
     def test_the_order_of_rows_does_not_matter(self, frame, prepared):
-        shuffled = APPLICATION.prepare(frame.sample(fraction=1.0, shuffle=True, seed=3), seed=7)
+        shuffled = APPLICATION.prepare(
+            as_tables(frame.sample(fraction=1.0, shuffle=True, seed=3)), seed=7
+        )
         assert (shuffled.final.test != prepared.final.test).nnz == 0
         assert shuffled.split == prepared.split
 
     def test_another_seed_is_another_split(self, frame, prepared):
-        other = APPLICATION.prepare(frame, seed=8)
+        other = APPLICATION.prepare(as_tables(frame), seed=8)
         assert (other.final.test != prepared.final.test).nnz > 0
 
     def test_the_split_is_recorded_as_json(self, prepared):
@@ -150,7 +153,9 @@ class TestPreparing:
                 "title": [game_titles()[0]] * 3 + [None],
             }
         )
-        with_odd = APPLICATION.prepare(pl.concat([frame.select("user_id", "title"), odd]), seed=7)
+        with_odd = APPLICATION.prepare(
+            as_tables(pl.concat([frame.select("user_id", "title"), odd])), seed=7
+        )
         assert with_odd.final.train.users.tolist() == prepared.final.train.users.tolist()
 
     @pytest.mark.parametrize(("players", "games"), [(19, 40), (60, 9), (0, 0)])
@@ -160,7 +165,7 @@ class TestPreparing:
             pl.col("user_id").is_in(users) & pl.col("title").is_in(game_titles()[:games])
         )
         with pytest.raises(TrainingError, match="at least 10 games and 20 such players"):
-            APPLICATION.prepare(little, seed=7)
+            APPLICATION.prepare(as_tables(little), seed=7)
 
 
 class TestEvaluating:
@@ -187,9 +192,11 @@ class TestAPackagedModel:
             assert np.array_equal(again.units[name], values)
 
     def test_has_the_same_bytes_each_time(self, directory, tmp_path, frame):
-        prepared = APPLICATION.prepare(frame.sample(fraction=1.0, shuffle=True, seed=1), seed=7)
+        prepared = APPLICATION.prepare(
+            as_tables(frame.sample(fraction=1.0, shuffle=True, seed=1)), seed=7
+        )
         model = Ease.fit(prepared.final.train, EaseConfig(regularisation=5.0))
-        APPLICATION.package(model, prepared, frame, tmp_path / "again")
+        APPLICATION.package(model, prepared, as_tables(frame), tmp_path / "again")
         assert digests(tmp_path / "again") == digests(directory)
 
     def test_knows_all_games_of_each_player_the_held_out_ones_too(self, directory, frame):
@@ -209,8 +216,8 @@ class TestAPackagedModel:
             .otherwise("title")
             .alias("title")
         )
-        prepared = APPLICATION.prepare(loud, seed=7)
-        APPLICATION.package(ease, prepared, loud, tmp_path)
+        prepared = APPLICATION.prepare(as_tables(loud), seed=7)
+        APPLICATION.package(ease, prepared, as_tables(loud), tmp_path)
         assert {game.title for game in Artifact.open(tmp_path).catalogue} == set(game_titles())
 
     def test_of_older_data_is_judged_on_newer_games_too(self, directory, ease, frame, prepared):
@@ -222,7 +229,7 @@ class TestAPackagedModel:
                 "value": [1.0] * 40,
             }
         )
-        fold = APPLICATION.prepare(pl.concat([frame, newer]), seed=7).final
+        fold = APPLICATION.prepare(as_tables(pl.concat([frame, newer])), seed=7).final
         found = APPLICATION.evaluate_artifact(directory, fold)
         assert 0.0 < found.metrics["ndcg@10"] <= 1.0
         old = APPLICATION.evaluate_artifact(directory, prepared.final)
@@ -230,14 +237,14 @@ class TestAPackagedModel:
 
     def test_that_shares_no_game_with_the_data_scores_nothing(self, directory, frame):
         renamed = frame.with_columns(("Another " + pl.col("title")).alias("title"))
-        fold = APPLICATION.prepare(renamed, seed=7).final
+        fold = APPLICATION.prepare(as_tables(renamed), seed=7).final
         assert APPLICATION.evaluate_artifact(directory, fold).metrics["ndcg@10"] < 0.5
 
     def test_must_have_been_fitted_on_this_data(self, tmp_path, ease):
         few = some_purchases().filter(pl.col("title").is_in(game_titles()[:25]))
-        prepared = APPLICATION.prepare(few, seed=7)
+        prepared = APPLICATION.prepare(as_tables(few), seed=7)
         with pytest.raises(TrainingError, match="scores 40 games, the data has 25"):
-            APPLICATION.package(ease, prepared, few, tmp_path)
+            APPLICATION.package(ease, prepared, as_tables(few), tmp_path)
 
     @pytest.mark.parametrize(
         "file",
@@ -286,4 +293,4 @@ class TestAPackagedModel:
     def test_that_cannot_be_written_says_so(self, tmp_path, ease, prepared, frame):
         (tmp_path / "catalogue.json").mkdir()
         with pytest.raises(StorageUnavailable, match="cannot write"):
-            APPLICATION.package(ease, prepared, frame, tmp_path)
+            APPLICATION.package(ease, prepared, as_tables(frame), tmp_path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from flyball.domain.privacy import Pseudonyms
 from flyball.domain.routing import empty_route
 from flyball.domain.traffic import Event, Window
 from flyball.errors import EnvironmentFailed, NotFound, StorageUnavailable
@@ -17,7 +18,7 @@ from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
 from flyball.telemetry.windows import WindowRecorder
 from flyball.testing.builders import NOON, a_version, an_event
-from flyball.testing.fakes import ManualClock
+from flyball.testing.fakes import ManualClock, MemoryRecords
 
 
 class Nothing:
@@ -54,7 +55,7 @@ class World:
             self.metrics,
             windows=self.windows,
             journal=self.journal,
-            overlay=Overlay(self.store),
+            overlay=Overlay(self.store, MemoryRecords()),
         )
 
     def accept(self, *events: Event) -> list[bool]:
@@ -134,3 +135,11 @@ def test_a_candidate_under_test_accepts_no_events():
         asyncio.run(host.accept([an_event("1")]))
     assert caught.value.status == 503
     assert host.overlay("player-1") == {}
+
+
+def test_users_are_known_by_pseudonyms_where_the_data_knows_them_so():
+    pseudonyms = Pseudonyms(b"a key of the tests")
+    hidden = ModelHost(Slots("games"), Metrics(), pseudonyms=pseudonyms)
+    plain = ModelHost(Slots("adult"), Metrics())
+    assert hidden.pseudonym("player-1") == pseudonyms.of("player-1") != "player-1"
+    assert plain.pseudonym("player-1") == "player-1"

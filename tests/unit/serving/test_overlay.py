@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 from structlog.testing import capture_logs
 
+from flyball.domain.ledger import Entry
 from flyball.domain.traffic import Event, EventType
 from flyball.errors import StorageUnavailable
 from flyball.serving.overlay import Overlay
-from flyball.testing.builders import an_event
+from flyball.testing.builders import an_entry, an_event
+from flyball.testing.fakes import MemoryRecords
 
 
 class Store:
@@ -33,8 +35,13 @@ def store() -> Store:
 
 
 @pytest.fixture
-def overlay(store: Store) -> Iterator[Overlay]:
-    overlay = Overlay(store)
+def records() -> MemoryRecords:
+    return MemoryRecords()
+
+
+@pytest.fixture
+def overlay(store: Store, records: MemoryRecords) -> Iterator[Overlay]:
+    overlay = Overlay(store, records)
     yield overlay
     overlay.stop()
 
@@ -94,3 +101,72 @@ def test_it_has_caught_up_only_after_a_whole_reading(overlay, store):
     overlay.read()
     assert overlay.caught_up
     assert overlay.of("games", "player-1") == {"purchase": {"a"}}
+
+
+def erased(user: str, model: str = "games") -> Entry:
+    """What the ledger says once a person's rows and events are gone."""
+    return an_entry(action="erase", subject=f"{model}/{user}", model=model)
+
+
+class TestSomebodyWhoWasForgotten:
+    """Their events are gone from the store; no worker may go on knowing them."""
+
+    def test_is_let_go_of_by_a_worker_that_runs_already(self, overlay, store, records):
+        store.events = [an_event("1", item_id="a"), an_event("2", item_id="b", user_id="player-2")]
+        overlay.read()
+        records.commit([], [an_entry(), erased("player-1"), an_entry()])
+        overlay.read()
+        assert overlay.of("games", "player-1") == {}
+        assert overlay.of("games", "player-2") == {"purchase": {"b"}}
+
+    def test_is_forgotten_in_one_model_only(self, overlay, store, records):
+        store.events = [an_event("1", item_id="a"), an_event("2", item_id="c", model="adult")]
+        overlay.read()
+        records.commit([], [erased("player-1", "adult")])
+        overlay.read()
+        assert overlay.of("games", "player-1") == {"purchase": {"a"}}
+        assert overlay.of("adult", "player-1") == {}
+
+    def test_is_told_of_what_they_do_afterwards(self, overlay, store, records):
+        store.events = [an_event("1", item_id="a")]
+        overlay.read()
+        records.commit([], [erased("player-1")])
+        overlay.read()
+        store.events += [an_event("2", item_id="b")]
+        overlay.read()
+        assert overlay.of("games", "player-1") == {"purchase": {"b"}}
+
+    def test_is_no_matter_to_a_worker_that_begins_later(self, overlay, store, records):
+        """What they did since is in the store, and is theirs again."""
+        records.commit([], [erased("player-1")])
+        store.events = [an_event("1", item_id="a")]
+        overlay.read()
+        assert overlay.of("games", "player-1") == {"purchase": {"a"}}
+
+    def test_is_not_missed_while_the_ledger_could_not_be_read(self, overlay, store, records):
+        store.events = [an_event(str(n), user_id=f"player-{n}") for n in range(20)]
+        overlay.read()
+        records.commit([], [erased(f"player-{n}") for n in range(20)])
+        records.broken = True
+        overlay.read()
+        records.broken = False
+        overlay.read()
+        assert [overlay.of("games", f"player-{n}") for n in range(20)] == [{}] * 20
+
+    def test_is_not_missed_when_the_ledger_grows_meanwhile(self, store):
+        class Growing(MemoryRecords):
+            """Somebody appends a row between any two looks."""
+
+            def ledger(self, *, model=None, limit=None):
+                found = super().ledger(model=model, limit=limit)
+                if limit == 1:
+                    super().commit([], [an_entry()])
+                return found
+
+        records = Growing()
+        overlay = Overlay(store, records)
+        store.events = [an_event("1", item_id="a")]
+        overlay.read()
+        records.commit([], [erased("player-1")])
+        overlay.read()
+        assert overlay.of("games", "player-1") == {}

@@ -10,28 +10,25 @@ import polars as pl
 
 from flyball.domain.canonical import canonical_json
 from flyball.domain.data import DataBatch, DatasetVersion
+from flyball.domain.privacy import Pseudonyms
 from flyball.domain.schema import Column, ColumnType, Schema
 from flyball.ports import Datasets, Records
 from flyball.settings import Gates
-from flyball.steps.ingest import Ingested, ingest
+from flyball.steps.ingest import Ingest
+from flyball.steps.shelf import Ingested
 from flyball.storage.datasets import DvcDatasets
 from flyball.storage.sources import FileSources
 from flyball.testing.fakes import ManualClock, MemoryRecords
 
 SCHEMA = Schema(
+    name="plays",
     columns=(
         Column(name="user_id", type=ColumnType.STRING, aliases=("user",)),
         Column(name="value", type=ColumnType.NUMBER, minimum=0.0),
-    )
+    ),
+    key=("user_id", "value"),
 )
-
-
-@dataclass
-class Players:
-    """As much of an application as an ingest needs."""
-
-    schema: Schema = SCHEMA
-    key: tuple[str, ...] = ("user_id", "value")
+PSEUDONYMS = Pseudonyms(b"a key of the tests")
 
 
 @dataclass
@@ -42,9 +39,10 @@ class World:
     records: Records = field(default_factory=MemoryRecords)
     clock: ManualClock = field(default_factory=ManualClock)
     limits: Gates = field(default_factory=Gates)
+    schemas: tuple[Schema, ...] = (SCHEMA,)
 
     def __post_init__(self) -> None:
-        self.datasets: Datasets = DvcDatasets(self.root / "home", self.root / "remote")
+        self.datasets: Datasets = DvcDatasets(self.root / "home", str(self.root / "remote"))
 
     def source(self, text: str, name: str = "players.csv") -> str:
         """A file with this content; its header is added."""
@@ -52,21 +50,24 @@ class World:
         path.write_text(f"user,value\n{text}")
         return str(path)
 
-    def ingest(self, location: str, batch_id: str | None = None) -> Ingested:
+    def ingest(
+        self, location: str, batch_id: str | None = None, *, accept: bool = False
+    ) -> Ingested:
         """Ingest a source into the model ``games``."""
-        return ingest(
-            "games",
-            location,
-            batch_id=batch_id,
-            application=Players(),  # type: ignore[arg-type] - all that is needed of one
+        scratch = self.root / "scratch"
+        ingest = Ingest(
+            model="games",
+            schemas=self.schemas,
             limits=self.limits,
-            sources=FileSources(),
+            pseudonyms=PSEUDONYMS,
+            sources=FileSources(scratch),
             datasets=self.datasets,
             records=self.records,
             clock=self.clock,
             actor="operator:ada",
-            scratch=self.root / "scratch",
+            scratch=scratch,
         )
+        return ingest(location, batch_id=batch_id, accept=accept)
 
     def state(self) -> dict[str, Any]:
         """Everything that an ingest leaves behind, for comparison."""
@@ -87,5 +88,5 @@ class World:
     def rows(self) -> list[tuple[str, float]]:
         """All rows of the newest dataset version."""
         (newest,) = self.records.find(DatasetVersion, model="games", limit=1)
-        frames = [pl.read_parquet(self.datasets.path(md5)) for md5 in newest.files.values()]
-        return pl.concat(frames).rows()
+        files = newest.tables()["plays"]
+        return pl.concat([pl.read_parquet(self.datasets.path(md5)) for md5 in files]).rows()

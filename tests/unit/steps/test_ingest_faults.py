@@ -15,8 +15,8 @@ from ingest_world import World
 from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.ledger import Entry
 from flyball.errors import ArtifactCorrupt, BatchConflict, FlyballError, StorageUnavailable
-from flyball.ports import Change, DatasetFiles, Datasets, Records
-from flyball.steps.ingest import Ingested
+from flyball.ports import Change, Datasets, Records
+from flyball.steps.shelf import Ingested
 from flyball.testing.fakes import MemoryRecords
 
 
@@ -24,6 +24,10 @@ from flyball.testing.fakes import MemoryRecords
 def world(tmp_path: Path) -> World:
     """An empty home."""
     return World(tmp_path)
+
+
+MOMENTS = 12
+"""Before and after: three files kept, laid out, committed, laid out again."""
 
 
 class Killed(BaseException):
@@ -45,17 +49,24 @@ class Fuse:
 
 @dataclass
 class FusedDatasets:
-    """Datasets that may die just before or just after an addition."""
+    """Datasets that may die just before or just after each effect."""
 
     inner: Datasets
     fuse: Fuse
 
-    def add(self, model: str, files: Mapping[str, str], name: str, content: Path) -> DatasetFiles:
-        """See ``Datasets.add``."""
+    def keep(self, content: Path) -> str:
+        """See ``Datasets.keep``."""
         self.fuse.burn()
-        added = self.inner.add(model, files, name, content)
+        kept = self.inner.keep(content)
         self.fuse.burn()
-        return added
+        return kept
+
+    def lay_out(self, model: str, files: Mapping[str, str]) -> str:
+        """See ``Datasets.lay_out``."""
+        self.fuse.burn()
+        version = self.inner.lay_out(model, files)
+        self.fuse.burn()
+        return version
 
     def path(self, md5: str) -> Path:
         """See ``Datasets.path``."""
@@ -79,7 +90,7 @@ class FusedRecords(MemoryRecords):
 class TestACrash:
     """A kill between any two effects, then the same command again."""
 
-    @pytest.mark.parametrize("effects", range(6))
+    @pytest.mark.parametrize("effects", range(MOMENTS))
     def test_ends_like_an_undisturbed_run(self, tmp_path: Path, effects: int) -> None:
         """Batches, dataset, ledger, workspace: all equal."""
         fuse = Fuse()
@@ -99,9 +110,9 @@ class TestACrash:
         whole.ingest(str(whole.root / "two.csv"), "two")
         assert _comparable(broken) == _comparable(whole)
 
-    def test_there_are_just_six_moments_to_die_in(self, tmp_path: Path) -> None:
+    def test_there_are_no_more_moments_to_die_in(self, tmp_path: Path) -> None:
         """So that the test above has tried every one."""
-        fuse = Fuse(left=6)
+        fuse = Fuse(left=MOMENTS)
         world = World(tmp_path, records=FusedRecords(fuse))
         world.datasets = FusedDatasets(world.datasets, fuse)
         assert world.ingest(world.source("1,1\n")).new
@@ -178,7 +189,7 @@ class TestTwoAtOnce:
         assert len(world.rows()) == 1
         (newest,) = world.records.find(DatasetVersion, model="games", limit=1)
         laid_out = tmp_path / "home" / "data"
-        assert [path.name for path in (laid_out / "games").iterdir()] == list(newest.files)
+        assert {path.name for path in (laid_out / "games").iterdir()} == set(newest.files)
         assert newest.version in (laid_out / "games.dvc").read_text()
 
 

@@ -28,8 +28,8 @@ class TestABatch:
         assert done.new
         assert world.rows() == [("1", 2.5), ("2", 3.0)]
         assert done.batch.batch_id == done.batch.digest[:12]
-        assert done.batch.file == f"0001-{done.batch.digest[:12]}.parquet"
-        assert done.dataset.files == {done.batch.file: done.batch.md5}
+        assert done.batch.file == f"0001-plays-{done.batch.digest[:12]}.parquet"
+        assert done.dataset.tables() == {"plays": [done.batch.md5]}
         assert done.batch.profile["rows"] == 2
 
     def test_is_written_in_the_ledger(self, world: World) -> None:
@@ -125,11 +125,29 @@ class TestQuality:
     def test_a_source_without_one_good_row_is_refused(self, world: World) -> None:
         """Whatever the gates allow."""
         world.limits = Gates(max_quarantined=1.0)
-        with pytest.raises(DataQualityError, match="1 of 1 rows"):
+        with pytest.raises(DataQualityError, match=r"1 of 1 row .*no other is left") as caught:
             world.ingest(world.source("1,many\n"))
+        assert "max_quarantined" not in str(caught.value), "raising it would not help"
+
+    def test_a_source_with_only_blank_rows_is_not_called_bad(self, world: World) -> None:
+        """Nothing is wrong, and no gate is at fault."""
+        with pytest.raises(DataQualityError, match="there is nothing to ingest") as caught:
+            world.ingest(world.source(",\n,\n"))
+        assert "blank: 2 rows, without any value" in str(caught.value)
+        assert "max_quarantined" not in str(caught.value)
+
+    def test_details_leave_the_count_to_whoever_shows_it(self, world: World) -> None:
+        """Beside it, once, with separators."""
+        world.limits = Gates(max_quarantined=0.9)
+        rows = "".join("x,many\n" for _ in range(1200)) + "".join(f"{n},1\n" for n in range(300))
+        [finding] = world.ingest(world.source(rows)).batch.findings
+        assert (finding.count, finding.detail[:20]) == (1200, "for example: line 2:")
+        world.limits = Gates()
+        with pytest.raises(DataQualityError, match="number:value: 1,200 rows, for example: line 2"):
+            world.ingest(world.source(f"{rows}y,2\n"))
 
     def test_a_missing_source_leaves_nothing(self, world: World) -> None:
-        """Not even a folder."""
+        """Not even a file of work in progress."""
         with pytest.raises(NotFound):
             world.ingest(str(world.root / "nothing.csv"))
-        assert list(world.root.iterdir()) == []
+        assert [path for path in world.root.rglob("*") if path.name != "scratch"] == []

@@ -55,7 +55,7 @@ def run(
     return search(
         app,
         models or MODELS,
-        app.prepare(a_frame(), seed=seed),
+        app.prepare({"points": a_frame()}, seed=seed),
         seed=seed,
         budget=budget,
         study_url=f"sqlite:///{where / 'study.sqlite'}",
@@ -200,8 +200,8 @@ class TestFailingTrials:
 
     def test_when_all_fail_the_first_reason_is_given(self, tmp_path):
         class OnlyCurve(ToyApplication):
-            def prepare(self, frame: Any, *, seed: int) -> Any:
-                return replace(super().prepare(frame, seed=seed), baseline="curve")
+            def prepare(self, tables: Any, *, seed: int) -> Any:
+                return replace(super().prepare(tables, seed=seed), baseline="curve")
 
             families = ("curve",)
 

@@ -248,7 +248,11 @@ class TestAFailure:
 
     def test_of_two_batches_that_do_not_fit_each_other_names_them(self, world):
         odd = world.datasets.keep(pl.DataFrame({"x": ["a"], "y": ["b"]}))
-        both = replace(world.data, version="f" * 32, files={**world.data.files, "odd": odd})
+        both = replace(
+            world.data,
+            version="f" * 32,
+            files={**world.data.files, f"0002-points-{odd[:12]}.parquet": odd},
+        )
         with pytest.raises(TrainingError, match="cannot be read as one table"):
             world.train(data=both)
 

@@ -147,7 +147,7 @@ class ToyWorld:
             model="toy",
             version=md5,
             batches=(f"batch{count}",),
-            files={f"{count:04}.parquet": md5},
+            files={f"{count:04}-points-{md5[:12]}.parquet": md5},
             rows=frame.height,
             created_at=NOON,
         )

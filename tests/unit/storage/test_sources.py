@@ -12,15 +12,15 @@ from typing import Literal
 import polars as pl
 import pytest
 import zstandard
-from players_file import CSV, ROWS, Read, parquet, reader
+from players_file import CSV, ROWS, Reader, parquet, reader
+from players_file import read as read_all
 
 from flyball.domain.schema import Column, ColumnType, Schema
 from flyball.errors import DataQualityError
-from flyball.storage.sources import FileSources
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def read(tmp_path: Path) -> Reader:
     """Reads what a test hands in."""
     return reader(tmp_path)
 
@@ -29,24 +29,24 @@ class TestFormats:
     """The content says what a file is, not its name."""
 
     @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-    def test_csv_with_each_delimiter(self, read: Read, delimiter: str) -> None:
+    def test_csv_with_each_delimiter(self, read: Reader, delimiter: str) -> None:
         """Found from the first line."""
         assert read(CSV.replace(",", delimiter)).frame.rows() == ROWS
 
     @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
     @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst", "a.csv", "a"])
     def test_packed_whatever_its_name(
-        self, read: Read, pack: Callable[[bytes], bytes], name: str
+        self, read: Reader, pack: Callable[[bytes], bytes], name: str
     ) -> None:
         """gzip and zstd are known by their first bytes."""
-        assert read(pack(CSV.encode()), name).frame.rows() == ROWS
+        assert read(pack(CSV.encode()), name=name).frame.rows() == ROWS
 
-    def test_several_zstd_frames_are_one_file(self, read: Read) -> None:
+    def test_several_zstd_frames_are_one_file(self, read: Reader) -> None:
         """As ``zstd`` and ``cat`` write them."""
         head, tail = CSV.encode()[:30], CSV.encode()[30:]
         assert read(zstandard.compress(head) + zstandard.compress(tail)).frame.rows() == ROWS
 
-    def test_jsonl(self, read: Read) -> None:
+    def test_jsonl(self, read: Reader) -> None:
         """One object a line; blank lines do not count; ids may be numbers."""
         text = (
             '{"user": 1, "game": "Portal", "value": 3.5, "date": "2020-01-02"}\n\n'
@@ -54,7 +54,7 @@ class TestFormats:
         )
         assert read(text).frame.rows() == ROWS
 
-    def test_parquet(self, read: Read) -> None:
+    def test_parquet(self, read: Reader) -> None:
         """Its own types are taken over; whole numbers with gaps are ids all the same."""
         content = parquet(
             user=[1.0, 2.0],
@@ -64,7 +64,7 @@ class TestFormats:
         )
         assert read(content).frame.rows() == ROWS
 
-    def test_every_format_gives_the_same_table(self, read: Read) -> None:
+    def test_every_format_gives_the_same_table(self, read: Reader) -> None:
         """Columns, types and order are the schema's."""
         tables = [
             read(CSV),
@@ -81,11 +81,11 @@ class TestFormats:
         }
         assert {table.frame.row(0) for table in tables} == {ROWS[0]}
 
-    def test_a_byte_order_mark_and_windows_line_ends(self, read: Read) -> None:
+    def test_a_byte_order_mark_and_windows_line_ends(self, read: Reader) -> None:
         """As spreadsheets write them."""
         assert read(b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").encode()).frame.rows() == ROWS
 
-    def test_quoted_cells(self, read: Read) -> None:
+    def test_quoted_cells(self, read: Reader) -> None:
         """With delimiters, quotes and line ends in them."""
         frame = read('user,game\n1,"a, ""b""\nc"\n').frame
         assert frame.rows() == [("1", 'a, "b"\nc')]
@@ -94,27 +94,27 @@ class TestFormats:
 class TestHeaders:
     """How columns are found."""
 
-    def test_optional_columns_may_be_absent(self, read: Read) -> None:
+    def test_optional_columns_may_be_absent(self, read: Reader) -> None:
         """Then the table does not have them."""
         assert read("user,game\n1,Portal\n").frame.columns == ["user_id", "title"]
 
-    def test_names_are_compared_without_case_and_space(self, read: Read) -> None:
+    def test_names_are_compared_without_case_and_space(self, read: Reader) -> None:
         """And further columns are ignored."""
         assert read("Extra, USER ,Game\nx,1,Portal\n").frame.rows() == [("1", "Portal")]
 
-    def test_the_canonical_name_wins_over_an_alias(self, read: Read) -> None:
+    def test_the_canonical_name_wins_over_an_alias(self, read: Reader) -> None:
         """Then the alias that the schema lists first."""
         assert read("name,game,user\nn,g,1\n").frame.rows() == [("1", "g")]
         assert read("name,title,user\nn,t,1\n").frame.rows() == [("1", "t")]
 
-    def test_a_file_without_a_header_is_read_by_position(self, read: Read) -> None:
+    def test_a_file_without_a_header_is_read_by_position(self, read: Reader) -> None:
         """If it has as many columns as the schema says such files have."""
         assert read("1,Portal,3.5,0\n2,Doom,1,0\n").frame.rows() == [
             ("1", "Portal", 3.5),
             ("2", "Doom", 1.0),
         ]
 
-    def test_a_wrong_header_is_not_taken_for_a_row(self, read: Read) -> None:
+    def test_a_wrong_header_is_not_taken_for_a_row(self, read: Reader) -> None:
         """Even where the number of columns fits a file without one."""
         with pytest.raises(DataQualityError, match="lacks user_id"):
             read("player,game,value,x\n1,Portal,3.5,0\n")
@@ -124,7 +124,7 @@ class TestHeaders:
         ["player,value\n1,2\n", '{"player": 1, "value": 2}\n', parquet(player=[1], value=[2])],
     )
     def test_missing_columns_are_named_with_what_there_is(
-        self, read: Read, content: bytes | str
+        self, read: Reader, content: bytes | str
     ) -> None:
         """And with every name they could have."""
         with pytest.raises(DataQualityError) as caught:
@@ -137,7 +137,7 @@ class TestHeaders:
 class TestCells:
     """What single cells may hold."""
 
-    def test_text_loses_the_space_around_it(self, read: Read) -> None:
+    def test_text_loses_the_space_around_it(self, read: Reader) -> None:
         """And nothing but space is a missing value."""
         assert read("user,game\n 1 , Portal 2 \n2,  \n").frame.rows() == [
             ("1", "Portal 2"),
@@ -157,7 +157,7 @@ class TestCells:
             ("-1", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
         ],
     )
-    def test_times(self, read: Read, written: str, meant: datetime) -> None:
+    def test_times(self, read: Reader, written: str, meant: datetime) -> None:
         """ISO 8601 or seconds since 1970; without a zone it is UTC."""
         assert read(f"user,game,date\n1,Portal,{written}\n").frame["timestamp"][0] == meant
 
@@ -173,60 +173,52 @@ class TestCells:
         ],
     )
     def test_a_cell_that_cannot_be_read_costs_its_row(
-        self, read: Read, column: str, cell: str
+        self, read: Reader, column: str, cell: str
     ) -> None:
         """Counted by reason, with its line and the cell; the other rows stay."""
         table = read(f'user,game,{column}\n1,"Por\ntal",\n2,Doom,{cell}\n3,Quake,\n')
         assert table.frame["user_id"].to_list() == ["1", "3"]
-        ((reason, (count, examples)),) = table.unreadable.items()
+        ((line, reason, detail),) = table.reasons
         assert reason.endswith({"value": ":value", "date": ":timestamp"}[column])
-        assert count == 1
-        assert examples[0].startswith("line 4: ")
-        assert repr(cell) in examples[0]
+        assert line == 4
+        assert repr(cell) in detail
 
     @pytest.mark.parametrize(
         ("unit", "value"), [("ms", 900_000_000_000_000), ("us", 9 * 10**17), ("ms", -(10**14))]
     )
     def test_a_time_that_no_calendar_has_costs_its_row(
-        self, read: Read, unit: Literal["ms", "us"], value: int
+        self, read: Reader, unit: Literal["ms", "us"], value: int
     ) -> None:
         """Typed files hold such times where milliseconds were taken for something else."""
         times = pl.Series([value, 0]).cast(pl.Datetime(unit))
         table = read(parquet(user=["1", "2"], game=["Portal", "Doom"], date=times))
         assert table.frame["user_id"].to_list() == ["2"]
-        assert table.unreadable["timestamp:timestamp"][0] == 1
+        assert [(line, reason) for line, reason, _ in table.reasons] == [(1, "timestamp:timestamp")]
 
-    def test_at_most_three_examples_and_the_whole_count(self, read: Read) -> None:
-        """However many rows it is."""
-        table = read("user,game,value\n" + "1,Portal,x\n" * 50 + "1,Portal,1\n")
-        count, examples = table.unreadable["number:value"]
-        assert (count, len(examples), table.frame.height) == (50, 3, 1)
-
-    def test_a_row_with_two_bad_cells_is_counted_once(self, read: Read) -> None:
+    def test_a_row_with_two_bad_cells_is_counted_once(self, read: Reader) -> None:
         """So that the counts add up to the rows left out."""
         table = read("user,game,value,date\n1,Portal,x,y\n1,Portal,1,\n")
-        assert sum(count for count, _ in table.unreadable.values()) == 1
+        assert [(line, reason) for line, reason, _ in table.reasons] == [(2, "number:value")]
 
-    def test_rows_of_the_wrong_width_are_named(self, read: Read) -> None:
+    def test_rows_of_the_wrong_width_are_named(self, read: Reader) -> None:
         """Too long or too short; blank lines do not count."""
         table = read("user,game,value\n1,Portal,1\n\n2,Do,om,1\n3,Quake\n4,Myst,2\n")
         assert table.frame["user_id"].to_list() == ["1", "4"]
-        assert table.unreadable["width"] == (
-            2,
-            ("line 4: 4 fields instead of 3", "line 5: 2 fields instead of 3"),
-        )
+        assert table.reasons == [
+            (4, "width", "4 fields instead of 3"),
+            (5, "width", "2 fields instead of 3"),
+        ]
 
-    def test_lines_that_are_no_json_are_named(self, read: Read) -> None:
+    def test_lines_that_are_no_json_are_named(self, read: Reader) -> None:
         """And the others stay."""
         table = read('{"user": 1, "game": "Portal"}\n{"user": 2, \n[1]\n')
         assert table.frame.height == 1
-        assert table.unreadable["json"][0] == 2
-        assert table.unreadable["json"][1][0].startswith("line 2: ")
+        assert [(line, reason) for line, reason, _ in table.reasons] == [(2, "json"), (3, "json")]
 
-    def test_a_list_in_a_number_column_costs_its_row(self, read: Read) -> None:
+    def test_a_list_in_a_number_column_costs_its_row(self, read: Reader) -> None:
         """In JSONL, where each row has types of its own."""
         table = read('{"user":1,"game":"a","value":[1]}\n{"user":1,"game":"b","value":1}\n')
-        assert table.unreadable["number:value"][0] == 1
+        assert table.reasons[0][:2] == (1, "number:value")
 
 
 class TestTheSteamFile:
@@ -249,7 +241,8 @@ class TestTheSteamFile:
             ),
             headerless=("user_id", "title", "event", "value", ""),
         )
-        table = FileSources().read(str(path), schema)
+        table = read_all(path, schema)
         assert table.frame.height == 200_000
-        assert table.unreadable == {}
+        assert table.reasons == []
+        assert table.lines == list(range(1, 200_001))
         assert table.frame["user_id"].n_unique() == 12_393

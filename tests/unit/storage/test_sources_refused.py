@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from players_file import CSV, SCHEMA, Read, parquet, reader
+from players_file import CSV, Reader, parquet, reader
+from players_file import read as read_all
 
-from flyball.errors import DataQualityError, EnvironmentFailed, NotFound
-from flyball.storage.sources import FileSources
+from flyball.errors import DataQualityError, EnvironmentFailed
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def read(tmp_path: Path) -> Reader:
     """Reads what a test hands in."""
     return reader(tmp_path)
 
@@ -56,29 +56,13 @@ class TestFilesThatCannotBeUsed:
 
     @pytest.mark.parametrize(("content", "says"), REFUSED, ids=[says for _, says in REFUSED])
     def test_is_refused_with_the_reason(
-        self, read: Read, tmp_path: Path, content: bytes, says: str
+        self, read: Reader, tmp_path: Path, content: bytes, says: str
     ) -> None:
         """And with the file's name."""
         with pytest.raises(DataQualityError, match=says) as caught:
             read(content)
         assert str(tmp_path / "players.csv") in str(caught.value)
         assert caught.value.exit_code == 1
-
-    def test_a_missing_file_names_its_neighbours(self, read: Read, tmp_path: Path) -> None:
-        """One letter wrong is the usual reason."""
-        read(CSV)
-        with pytest.raises(NotFound, match=r"players\.csv$|players\.csv;"):
-            FileSources().read(str(tmp_path / "player.csv"), SCHEMA)
-
-    def test_a_missing_folder_is_said(self, tmp_path: Path) -> None:
-        """It is the folder that is to be checked then."""
-        with pytest.raises(NotFound, match="nor its directory"):
-            FileSources().read(str(tmp_path / "nowhere" / "a.csv"), SCHEMA)
-
-    def test_a_directory_is_said(self, tmp_path: Path) -> None:
-        """Its files are what to name."""
-        with pytest.raises(DataQualityError, match="is a directory"):
-            FileSources().read(str(tmp_path), SCHEMA)
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
     def test_a_file_without_permission(self, tmp_path: Path) -> None:
@@ -87,10 +71,4 @@ class TestFilesThatCannotBeUsed:
         path.write_text(CSV)
         path.chmod(0)
         with pytest.raises(EnvironmentFailed, match="permission"):
-            FileSources().read(str(path), SCHEMA)
-
-    def test_a_path_through_a_file(self, tmp_path: Path) -> None:
-        """The environment's error is passed on in words."""
-        (tmp_path / "file").write_text("x")
-        with pytest.raises(EnvironmentFailed, match="Not a directory"):
-            FileSources().read(str(tmp_path / "file" / "a.csv"), SCHEMA)
+            read_all(path)

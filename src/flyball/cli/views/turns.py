@@ -12,7 +12,7 @@ from rich.text import Text
 from flyball.answers import Deployed, Ingested, RolledBack, Trained, Turn
 from flyball.cli.views.words import coloured, facts, many, measures, table
 from flyball.domain.deployment import Phase
-from flyball.domain.validation import Decision, ValidationReport
+from flyball.domain.validation import Decision, ValidationReport, Verdict
 
 _SERVES = frozenset({Phase.BAKING, Phase.DONE})
 _NAMES = 8
@@ -47,6 +47,18 @@ def ingested(found: Sequence[Ingested]) -> Iterator[RenderableType]:
             kind = "left out" if finding.dropped else "noted"
             told = f"{kind} {finding.count:,}: {finding.rule} ({finding.detail})"
             yield _part("", Text(told, style="dim"))
+        if batch.quarantined:
+            kept = f"{many(batch.quarantined, 'row')} in quarantine"
+            yield _part(
+                "", f"{kept}; see `flyball data quarantine explain {batch.model} {batch.batch_id}`"
+            )
+        for anomaly in batch.anomalies:
+            words = f" {anomaly.measure}: {anomaly.detail}"
+            yield _part("anomaly", Text.assemble(coloured(anomaly.severity), words))
+        if undecided := [m for m in batch.measured if m.verdict is Verdict.INCONCLUSIVE]:
+            which = many(len(undecided), "measure")
+            why = "no earlier batch to compare with"
+            yield _part("", Text(f"{which} could not be judged: {why}", style="dim"))
 
 
 def trained(found: Trained) -> Iterator[RenderableType]:

@@ -39,6 +39,9 @@ STYLES: Mapping[str, str] = {
     "promote": "bold green",
     "reject": "bold red",
     "undecided": "yellow",
+    # severities of anomalies
+    "notice": "yellow",
+    "severe": "bold red",
     # the doctor's levels
     "ok": "green",
     "warn": "yellow",

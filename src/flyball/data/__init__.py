@@ -1,0 +1,1 @@
+"""The verbs of ``flyball data``: one file a topic."""
