@@ -145,14 +145,14 @@ class Flyball(Queries):
             DataQualityError: a source cannot be used; the ones before it were ingested.
             InvalidRequest: no source, or one name for several batches.
         """
-        located = self._located(model, sources, query, from_events)
-        if not located:
+        asked = len(sources) + from_events
+        if not asked:
             raise InvalidRequest("there is nothing to ingest: give a source")
-        if batch_id is not None and len(located) > 1:
+        if batch_id is not None and asked > 1:
             raise InvalidRequest("a batch id names one batch: give one source with it")
         request = {
             "model": self._known(model),
-            "sources": located,
+            "sources": self._located(model, sources, query, from_events),
             "batch_id": batch_id,
             "accept": accept_anomalies,
             "actor": self.actor,

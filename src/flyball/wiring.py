@@ -185,8 +185,13 @@ class Platform:
         return [plugins.check(name) for name in self.application(model).checks]
 
     def scratch(self) -> Path:
-        """A folder in the home for work in progress; on the same disk, so that moves are atomic."""
-        return made(self.home / "scratch")
+        """This process's folder for work in progress; on the home's disk: moves are atomic."""
+        return made(self._once("scratch", self._own_scratch))
+
+    def _own_scratch(self) -> Path:
+        from flyball.loop.scratch import own_folder
+
+        return self._opened.enter_context(own_folder(made(self.home / "scratch")))
 
     def study_url(self) -> str:
         """Where searches keep their checkpoints."""

@@ -25,6 +25,7 @@ class Locations(Part):
         query: str | None = None,
         from_events: bool = False,
         stdin: BinaryIO | None = None,
+        incoming: Path | None = None,
     ) -> list[str]:
         """The location of each source.
 
@@ -33,6 +34,7 @@ class Locations(Part):
             query: the SELECT statement for the one source, which is a database's URL.
             from_events: also the model's own events that no batch has yet.
             stdin: where ``"-"`` is read from, at once.
+            incoming: where it is kept; default the folder of the home that an ingest clears.
 
         Raises:
             InvalidRequest: a query without exactly one database.
@@ -43,28 +45,32 @@ class Locations(Part):
                 "--query reads one database: give its URL as the only SOURCE, for example "
                 "postgresql+psycopg://reader@db/shop"
             )
-        found = [self._located(source, stdin) for source in sources]
+        # standard input comes last: what is refused leaves nothing of it behind
+        events = [self._events(model)] if from_events else []
+        found = [self._located(source, stdin, incoming) for source in sources]
         if query is not None:
             found = [f"{found[0]}#{query}"]
-        return [*found, self._events(model)] if from_events else found
+        return [*found, *events]
 
-    def _located(self, source: str, stdin: BinaryIO | None) -> str:
+    def _located(self, source: str, stdin: BinaryIO | None, incoming: Path | None) -> str:
         if source == STDIN:
-            return self._spooled(stdin)
+            return self._spooled(stdin, incoming)
         if source.startswith(_SQLITE):
-            return _SQLITE + _absolute(source.removeprefix(_SQLITE))
+            path, mark, select = source.removeprefix(_SQLITE).partition("#")
+            return f"{_SQLITE}{_absolute(path)}{mark}{select}"
         if "://" in source or source.startswith("repair:"):
             return source
         return _absolute(source)
 
-    def _spooled(self, stdin: BinaryIO | None) -> str:
+    def _spooled(self, stdin: BinaryIO | None, incoming: Path | None) -> str:
         if stdin is None:
             raise InvalidRequest("there is no standard input to read here; give a file instead")
         from flyball.steps.origin import INCOMING
         from flyball.storage.fetching.spool import spool
         from flyball.wiring import made
 
-        return str(spool(stdin, made(self.platform.home / INCOMING)))
+        incoming = incoming or made(self.platform.home / INCOMING)
+        return str(spool(stdin, incoming, by=self.platform.scratch()))
 
     def _events(self, model: str) -> str:
         from flyball.steps.origin import own_events

@@ -187,7 +187,8 @@ class Quarantine(Part):
         planned, label = work.planned(), repair.said(chosen)
         done = None
         if planned.rows and not dry_run:
-            done = self._ingested(batch, label, work.write(self._incoming(), batch))
+            rows = work.write(self._incoming(), batch, by=self.platform.scratch())
+            done = self._ingested(batch, label, rows)
         return Repaired(batch=batch_id, fixes=label, planned=planned, ingested=done)
 
     def repair_by_hand(self, model: str, batch_id: str, file: Path) -> Repaired:

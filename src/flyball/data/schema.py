@@ -72,15 +72,12 @@ class Schemas(Part):
             DataQualityError: a source cannot be read, has no rows, or other columns than the first.
             StorageUnavailable: ``out`` cannot be written.
         """
-        from flyball.data.locations import Locations
         from flyball.steps.undeclared import infer
 
         if not sources:
             raise InvalidRequest("there is nothing to look at: give a source")
         check_table_name(table)
-        # no model: only its own events would need one
-        located = Locations(self.platform, self.actor).of("", sources, query=query, stdin=stdin)
-        with self._here(located) as locations:
+        with self._here(sources, query, stdin) as locations:
             found = infer(locations, table=table, sources=self.platform.sources)
         if out is not None:
             from flyball.steps.schema_file import write_package
@@ -137,13 +134,19 @@ class Schemas(Part):
         return self.schema(model)
 
     @contextmanager
-    def _here(self, sources: Sequence[str]) -> Iterator[list[str]]:
+    def _here(
+        self, sources: Sequence[str], query: str | None, stdin: BinaryIO | None
+    ) -> Iterator[list[str]]:
         """The sources as local files: each is opened several times, and fetched once."""
+        from flyball.data.locations import Locations
         from flyball.storage.fetching.fetcher import Fetcher
 
+        where = Locations(self.platform, self.actor)
         with tempfile.TemporaryDirectory(prefix="infer-", dir=self.platform.scratch()) as folder:
+            # no model: only its own events would need one
+            located = where.of("", sources, query=query, stdin=stdin, incoming=Path(folder))
             found: list[str] = []
-            for number, source in enumerate(sources):
+            for number, source in enumerate(located):
                 if _REMOTE not in source:
                     found.append(source)
                     continue

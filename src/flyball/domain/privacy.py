@@ -9,6 +9,9 @@ from flyball.errors import ConfigurationError
 
 MIN_KEY_BYTES = 16
 
+PSEUDONYM = r"^[0-9a-f]{24}$"
+"""What a pseudonym looks like."""
+
 ERASE = "erase"
 """What the ledger calls it when a person's rows were removed; its subject is their pseudonym."""
 

@@ -7,12 +7,10 @@ engine on the same home takes each unfinished workflow up at its first unfinishe
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig
 from dbos import error as dbos_error
@@ -25,6 +23,7 @@ from flyball.loop.codec import JsonCodec, error_from
 from flyball.loop.lock import CONTROL, control_lock
 from flyball.loop.parts import Parts
 from flyball.loop.pipeline import QUEUES, ROLLOUTS, WORK, register
+from flyball.loop.scratch import sweep
 from flyball.loop.tasks import Plain
 from flyball.loop.troubles import report
 from flyball.loop.underway import UNRECORDED_AFTER_S, Underway
@@ -56,7 +55,7 @@ def engine(parts: Parts, role: str) -> Iterator[Underway]:
         StorageUnavailable: the workflows' database cannot be used.
     """
     with control_lock(parts.home, role, now=parts.clock.now()):
-        _empty(parts.scratch())
+        sweep(parts.scratch().parent)
         underway, over = Underway(), threading.Event()
         stranded = threading.Thread(
             target=_take_up_again, args=(underway, over), name="stranded", daemon=True
@@ -72,12 +71,6 @@ def engine(parts: Parts, role: str) -> Iterator[Underway]:
                 stranded.join(_POLL_S)  # it may be in the middle of a look at a slow database
             DBOS.destroy(destroy_registry=True)
             report(tell(parts, within_s=_TOLD_WITHIN_S), {})
-
-
-def _empty(scratch: Path) -> None:
-    """What killed processes left half-done; whoever holds the home is the only one at work."""
-    for left in scratch.iterdir():
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def _launch(parts: Parts, underway: Underway) -> None:

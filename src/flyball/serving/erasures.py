@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flyball.domain.privacy import ERASE
 from flyball.ports import Records
+from flyball.steps.ledger_rows import rows_after
 
 
 class Erasures:
@@ -23,15 +24,10 @@ class Erasures:
         Raises:
             StorageUnavailable, LedgerBroken: it cannot be read; the next call tells of them.
         """
-        last = self._records.ledger(limit=1)
-        newest = last[-1].seq if last else 0
         if self._seen is None:
-            self._seen = newest
-        if newest <= self._seen:
-            return []
-        rows = self._records.ledger(limit=newest - self._seen)
-        while rows[0].seq > self._seen + 1:  # more rows came in between
-            rows = self._records.ledger(limit=rows[-1].seq - self._seen)
-        self._seen = rows[-1].seq
+            last = self._records.ledger(limit=1)
+            self._seen = last[-1].seq if last else 0
+        rows = rows_after(self._records, self._seen)
+        self._seen = rows[-1].seq if rows else self._seen
         erased = [row.entry for row in rows if row.entry.action == ERASE]
         return [(entry.model, entry.subject.removeprefix(f"{entry.model}/")) for entry in erased]

@@ -15,7 +15,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from flyball.errors import InvalidRequest
 from flyball.stats.dispersion import dispersion, effects, expected_effects
@@ -71,6 +70,8 @@ def histogram_shift(
     Raises:
         InvalidRequest: the shapes do not fit.
     """
+    from scipy import special
+
     earlier, now = _tables(history, current)
     sizes, size = earlier.sum(axis=1), float(now.sum())
     if size <= 0 or sizes.sum() <= 0:
@@ -136,6 +137,8 @@ def share_shift(
         clusters, cluster: ``cluster_size`` of each.
         tail: both doubles the smaller one.
     """
+    from scipy import special
+
     pairs = np.asarray(history, dtype=np.float64).reshape(-1, 2)
     hits, size = current
     if size <= 0 or pairs[:, 1].sum() <= 0:
@@ -166,6 +169,8 @@ def _predictive(pairs: Floats, past: Floats, current: tuple[float, float], mine:
         past: shape (s, k), design effects of the earlier batches.
         mine: shape (s,), that of the batch.
     """
+    from scipy import special
+
     binomial = 1.0 - (pairs[:, 0].sum() + 0.5) / (pairs[:, 1].sum() + 1.0)
     seen = (pairs[:, 0] / past).sum(axis=1) / binomial + 0.5
     exposure = (pairs[:, 1] / past).sum(axis=1) / binomial
@@ -199,6 +204,8 @@ def level_shift(
     Raises:
         InvalidRequest: there is no history.
     """
+    from scipy import special
+
     levels = np.asarray(history, dtype=np.float64)
     if levels.ndim != 1 or not len(levels):
         raise InvalidRequest("a level is judged against at least one earlier batch")
@@ -213,6 +220,8 @@ def level_shift(
 
 def binomial_excess(hits: int, trials: int, share: float) -> float:
     """P(as many hits or more) where each of ``trials`` hits with probability ``share``."""
+    from scipy import special
+
     return 1.0 if hits <= 0 else float(special.betainc(hits, trials - hits + 1, share))
 
 

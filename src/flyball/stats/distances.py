@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from flyball.errors import InvalidRequest
 
@@ -106,6 +105,8 @@ class Distance:
 
 
 def _jensen_shannon(reference: Histogram, current: Histogram) -> float:
+    from scipy import special
+
     p, q = reference.shares, current.shares
     middle = (p + q) / 2
     divergence = special.rel_entr(p, middle).sum() + special.rel_entr(q, middle).sum()

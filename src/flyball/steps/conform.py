@@ -10,6 +10,7 @@ from flyball.domain.schema import Column, ColumnType, Privacy, Schema
 from flyball.ports import DETAIL, LINE, RAW, REASON
 
 REASONS = "__reasons"
+_FEW = 8
 
 FORMULA = r"^\s*(=[\w(\"'+\-@]|[+\-@]\S*[(|])"
 """What a spreadsheet would carry out: ``=1+1``, ``@SUM(A1)``, ``+cmd|' /C calc'!A0``; but neither
@@ -113,6 +114,15 @@ def _rules_of(column: Column) -> Iterator[tuple[str, pl.Expr]]:
     if column.maximum is not None:
         yield f"maximum:{column.name}", (cell > column.maximum).fill_null(False)
     if column.allowed is not None:
-        yield f"allowed:{column.name}", ~cell.is_in(list(column.allowed)).fill_null(True)
+        yield f"allowed:{column.name}", ~_one_of(cell, column.allowed).fill_null(True)
     elif column.type is ColumnType.STRING and column.privacy is not Privacy.PERSONAL:
-        yield f"formula:{column.name}", cell.str.contains(FORMULA).fill_null(False)
+        # a comparison is far quicker than a search, and few cells begin below a letter
+        odd = pl.when(cell < "A").then(cell)
+        yield f"formula:{column.name}", odd.str.contains(FORMULA).fill_null(False)
+
+
+def _one_of(cell: pl.Expr, allowed: Sequence[str]) -> pl.Expr:
+    """Where a cell has one of the values; a few are compared quicker than looked up."""
+    if len(allowed) > _FEW:
+        return cell.is_in(list(allowed))
+    return pl.any_horizontal(cell == value for value in allowed)

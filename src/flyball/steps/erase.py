@@ -8,9 +8,7 @@ still the same batch. Versions from before stay what they were, for the models t
 from __future__ import annotations
 
 import secrets
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -21,12 +19,13 @@ from flyball.domain.ledger import Entry
 from flyball.domain.privacy import ERASE
 from flyball.domain.schema import Schema
 from flyball.domain.text import many
-from flyball.errors import ArtifactCorrupt, NotFound, StaleWrite, StorageUnavailable
+from flyball.errors import ArtifactCorrupt, NotFound, StaleWrite
 from flyball.ports import Change, Clock, Datasets, Records
 from flyball.steps import canonical
 from flyball.steps.aftermath import Rewritten, after, without
 from flyball.steps.shelf import Shelf
 from flyball.steps.theirs import Theirs
+from flyball.steps.workplace import workplace
 
 _ATTEMPTS = 20
 
@@ -113,7 +112,8 @@ class Eraser:
         began = self.clock.now()
         start, before = shelf.ends()
         batches = self.records.find(DataBatch, model=self.model)
-        with _workplace(self.scratch, person) as folder:
+        failed = f"{person} could not be removed"
+        with workplace(self.scratch, prefix="erase-", failed=failed) as folder:
             files = self._files(before, person, folder)
             changed, quarantined = self._batches(batches, files, person, folder)
         rows = sum(done.gone for done in files.values())
@@ -166,7 +166,10 @@ class Eraser:
     def _aside(self, batch: DataBatch, person: str, path: Path) -> Rewritten | None:
         if not batch.quarantine:
             return None
-        return self._rewritten(batch.quarantine, self._personal(batch.file), person, path)
+        try:
+            return self._rewritten(batch.quarantine, self._personal(batch.file), person, path)
+        except (NotFound, ArtifactCorrupt):  # nothing of it can be read: nobody is named by it
+            return None
 
     def _sketches(self, batch: DataBatch, person: str, stand_in: str, path: Path) -> str:
         """The batch's profile, in which the person may be among the most frequent."""
@@ -246,17 +249,3 @@ class Eraser:
 def _aside_files(batch: DataBatch) -> set[str]:
     """Hashes of the files beside the rows."""
     return {batch.quarantine, batch.sketches} - {""}
-
-
-@contextmanager
-def _workplace(scratch: Path, person: str) -> Iterator[Path]:
-    """A temporary folder; a disk that refuses is said so."""
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="erase-", dir=scratch) as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise StorageUnavailable(
-            f"{person} could not be removed: {error.strerror or error} ({scratch}); "
-            "free space or fix the permissions, then run the same command again"
-        ) from error

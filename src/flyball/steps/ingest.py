@@ -8,19 +8,16 @@ made, the profile is judged against those of earlier batches, and all of it goes
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import polars as pl
-
 from flyball.domain.data import FORGOTTEN, DataBatch, Forgotten, Measured, Severity
-from flyball.domain.privacy import Pseudonyms
+from flyball.domain.privacy import PSEUDONYM, Pseudonyms
 from flyball.domain.schema import Schema
-from flyball.errors import DataQualityError, InvalidRequest, StorageUnavailable
+from flyball.errors import DataQualityError, InvalidRequest
 from flyball.ports import Clock, Datasets, Records, Sources
 from flyball.settings import Gates
 from flyball.stats.profile import Profile
@@ -37,6 +34,7 @@ from flyball.steps.pseudonymise import Pseudonymiser
 from flyball.steps.referenced import checked
 from flyball.steps.shelf import Contents, Ingested, Shelf
 from flyball.steps.sieve import Sieve
+from flyball.steps.workplace import workplace
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -93,7 +91,8 @@ class Ingest:
             )
         agree(self.model, self.schemas, self.records, self.datasets)
         origin = Origin.of(location)
-        with _workplace(self.scratch, location) as folder:
+        failed = f"the batch for {self.model} could not be ingested"
+        with workplace(self.scratch, prefix="ingest-", failed=failed) as folder:
             taken = self._taken(origin, folder)
             draft, contents = self._drafted(taken, origin, folder, batch_id or "", accept=accept)
             shelf = Shelf(
@@ -105,8 +104,10 @@ class Ingest:
         """Everything the source has, staged; raises where too little of it can be used."""
         with opened(self.sources, origin, self.schemas) as reading:
             taken = Intake(reading, origin, folder, self._forgotten())
-            hidden = () if origin.pseudonymous or reading.pseudonymous else reading.schema.personal
-            hide = Pseudonymiser(self.pseudonyms, hidden)
+            hidden = () if reading.pseudonymous else reading.schema.personal
+            # rows that come back have pseudonyms, but a cell written by hand may be a name
+            spared = PSEUDONYM if origin.pseudonymous else ""
+            hide = Pseudonymiser(self.pseudonyms, hidden, spared=spared)
             sieve = Sieve(reading, hide, taken.forgotten)
             # three threads: one reads, one sorts out, this one stages
             with closing(ahead(reading)) as chunks, closing(ahead(map(sieve, chunks))) as sifted:
@@ -212,18 +213,3 @@ class Ingest:
     def _forgotten(self) -> dict[str, datetime]:
         people = self.records.find(Forgotten, model=self.model)
         return {person.pseudonym: person.at for person in people}
-
-
-@contextmanager
-def _workplace(scratch: Path, location: str) -> Iterator[Path]:
-    """A temporary folder; a disk that refuses is said so."""
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="ingest-", dir=scratch) as folder:
-            yield Path(folder)
-    except (OSError, pl.exceptions.ComputeError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        raise StorageUnavailable(
-            f"{location} could not be ingested: {what} ({scratch}); "
-            "free space or fix the permissions, then run the same command again"
-        ) from error

@@ -21,7 +21,7 @@ class Origin:
     Attributes:
         location: as ``Sources.open`` takes it.
         shown: what people are told instead; empty for what the source says of itself.
-        pseudonymous: personal values are pseudonyms already.
+        pseudonymous: personal values are pseudonyms already, but for what was written by hand.
         repaired_from: the batch id from whose quarantine the rows were repaired; else empty.
         events_until: the cursor after the last of the model's own events; else 0.
     """

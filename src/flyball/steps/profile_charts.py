@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from flyball.domain.text import many
 from flyball.stats.sketches import Numbers
 from flyball.stats.times import DAY, Times
 from flyball.steps.profile import Correlation, histogram, moment
@@ -166,14 +167,13 @@ def _bars(counts: Sequence[int], tips: Sequence[str], height: int = HEIGHT) -> t
     for place, (count, tip) in enumerate(zip(counts, tips, strict=True)):
         # What is there at all is seen, however little it is.
         tall = max(height * count / most, 1.5) if count else 0.0
-        rows = f"{count:,} row{'' if count == 1 else 's'}"
         bars.append(
             Bar(
                 x=round(place * width, 2),
                 y=round(height - tall, 2),
                 width=round(max(width - (1.0 if width > 3 else 0.25), 0.5), 2),
                 height=round(tall, 2),
-                tip=f"{tip}: {rows}",
+                tip=f"{tip}: {many(count, 'row')}",
             )
         )
     return tuple(bars)

@@ -25,12 +25,19 @@ class Pseudonymiser:
         pseudonyms: what gives them.
         columns: names; those that a frame does not have are passed over.
         remembered: how many values.
+        spared: a pattern; values that it matches stay (they are pseudonyms). Empty: none do.
     """
 
     def __init__(
-        self, pseudonyms: Pseudonyms, columns: Iterable[str], *, remembered: int = REMEMBERED
+        self,
+        pseudonyms: Pseudonyms,
+        columns: Iterable[str],
+        *,
+        remembered: int = REMEMBERED,
+        spared: str = "",
     ) -> None:
         self._of = pseudonyms.of
+        self._spared = spared
         self._columns = tuple(columns)
         self._room = remembered
         self._known = self._named(pl.Series(_VALUE, [], dtype=pl.String))
@@ -45,7 +52,13 @@ class Pseudonymiser:
         found = [name for name in self._columns if name in frame.columns]
         if not found or not frame.height:
             return frame
-        return frame.with_columns(self._replaced(frame[name]) for name in found)
+        return frame.with_columns(self._hidden(frame[name]) for name in found)
+
+    def _hidden(self, values: pl.Series) -> pl.Series:
+        replaced = self._replaced(values)
+        if not self._spared or values.dtype != pl.String:
+            return replaced
+        return replaced.zip_with(~values.str.contains(self._spared).fill_null(False), values)
 
     def _replaced(self, values: pl.Series) -> pl.Series:
         if values.dtype == pl.Null:

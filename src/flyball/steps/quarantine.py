@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from flyball.domain.data import DUPLICATE, FORGOTTEN
-from flyball.domain.schema import Column, Schema
+from flyball.domain.schema import Column, Privacy, Schema
 
 ABOUT = ("file", "line", "reasons", "detail", "raw")
 """Columns of a quarantine that tell of the row; all others are its cells, as text."""
@@ -108,12 +108,19 @@ def advice(rule: str, schema: Schema) -> str:
         return f"{_UNDIVIDED[kind]}; {_FROM_THE_SOURCE}"
     if column is None:
         return _OTHERS.get(kind, _BY_HAND)
-    return f"{_meaning(kind, column)}. Repair with {' or '.join(ways(kind, column))}"
+    fixes = ways(kind, column)
+    if not fixes:
+        return f"{_meaning(kind, column)}; {_BY_HAND}"
+    return f"{_meaning(kind, column)}. Repair with {' or '.join(fixes)}"
 
 
 def ways(kind: str, column: Column) -> Sequence[str]:
-    """The fixes that may repair a cell, as ``--with`` takes them."""
-    found = ["`=VALUE` (that value instead)"]
+    """The fixes that may repair a cell, as ``--with`` takes them.
+
+    None of them gives a value for a person: fixes are told in records and the ledger.
+    """
+    personal = column.privacy is Privacy.PERSONAL
+    found = [] if personal else ["`=VALUE` (that value instead)"]
     if kind in ("minimum", "maximum"):
         found.insert(0, "`clip` (the bound instead)")
     if column.nullable and kind != "not_null":

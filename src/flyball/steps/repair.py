@@ -19,7 +19,7 @@ from urllib.parse import quote
 import polars as pl
 
 from flyball.domain.data import DataBatch
-from flyball.domain.schema import Column, ColumnType, Schema
+from flyball.domain.schema import Column, ColumnType, Privacy, Schema
 from flyball.errors import InvalidRequest
 from flyball.steps.quarantine import ABOUT, LEFT_ALONE, SetAside, advice, set_aside
 
@@ -137,14 +137,18 @@ class Repair:
             examples=tuple(zip(_told(first), _told(self._fixed(first.lazy())), strict=True)),
         )
 
-    def write(self, folder: Path, batch: DataBatch) -> Path:
+    def write(self, folder: Path, batch: DataBatch, *, by: Path | None = None) -> Path:
         """Write the repaired rows' cells; returns the file.
 
         It is whole or not there, and one repair always goes to one file.
+
+        Args:
+            by: a folder on the same disk that is swept when this process was killed, by which it
+                arrives; ``folder`` where None.
         """
         rows = self._fixed(self._rows.filter(self._wanted & ~self._had)).drop(ABOUT)
         name = hashlib.sha256(f"{batch.id}: {said(self._fixes)}".encode()).hexdigest()[:12]
-        with tempfile.TemporaryDirectory(prefix="repair-", dir=folder) as arriving:
+        with tempfile.TemporaryDirectory(prefix="repair-", dir=by or folder) as arriving:
             content = Path(arriving) / "rows.parquet"
             rows.sink_parquet(content, maintain_order=True)
             return content.replace(folder / f"repair-{name}.parquet")
@@ -175,9 +179,10 @@ def _fix(rule: str, how: str, schema: Schema) -> Fix:
     if how == "clip" and kind in ("minimum", "maximum"):
         bound = column.minimum if kind == "minimum" else column.maximum
         return Fix(rule=rule, how="clip", column=of, value=f"{bound!r}")
-    if how.startswith("=") and how != "=":
+    if how.startswith("=") and how != "=" and column.privacy is not Privacy.PERSONAL:
         return Fix(rule=rule, how="set", column=of, value=_checked(how[1:], column))
-    raise InvalidRequest(f"{how!r} does not repair {rule}: {advice(rule, schema)}")
+    shown = "a value" if column.privacy is Privacy.PERSONAL else repr(how)
+    raise InvalidRequest(f"{shown} does not repair {rule}: {advice(rule, schema)}")
 
 
 def _checked(value: str, column: Column) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from flyball.steps.tally import Tally
 
 _HASH = "__hash"
 FILE = "file"
+_BESIDE = 2
+"""Frames that are being looked at while the next one is written."""
 _NAMES = {LINE: "line", REASONS: "reasons", DETAIL: "detail", RAW: "raw"}
 
 Seen = Callable[[pl.DataFrame, pl.Series], None]
@@ -70,7 +74,8 @@ class Staging:
 
         A row that repeats an earlier one is set aside. The staged rows are gone after that.
         """
-        return canonical.write(self._distinct(seen), self._schema, path)
+        with ThreadPoolExecutor(1) as beside:
+            return canonical.write(_seen(self._distinct(), seen, beside), self._schema, path)
 
     def write_quarantine(self, path: Path) -> int:
         """Write the rows that were set aside; returns how many there are.
@@ -83,7 +88,7 @@ class Staging:
         found.sink_parquet(path, compression="zstd", compression_level=3, maintain_order=True)
         return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
-    def _distinct(self, seen: Seen) -> Iterator[pl.DataFrame]:
+    def _distinct(self) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
         repeated = self._duplicates.found()
         start, self.kept = 0, 0
         for path, file in self._parts:
@@ -99,6 +104,18 @@ class Staging:
                 self.set_aside(quarantined(twice, [[DUPLICATE]] * twice.height, ""), file)
                 rows = rows.filter(~again)
             self.kept += rows.height
-            frame = rows.select(self._columns)
-            seen(frame, rows[_HASH])
-            yield frame
+            yield rows.select(self._columns), rows[_HASH]
+
+
+def _seen(
+    rows: Iterable[tuple[pl.DataFrame, pl.Series]], seen: Seen, beside: Executor
+) -> Iterator[pl.DataFrame]:
+    """The frames; each is shown in another thread while it is written."""
+    under_way: deque[Future[None]] = deque()
+    for frame, hashes in rows:
+        under_way.append(beside.submit(seen, frame, hashes))
+        if len(under_way) > _BESIDE:
+            under_way.popleft().result()
+        yield frame
+    for shown in under_way:
+        shown.result()

@@ -24,6 +24,7 @@ from flyball.domain.validation import ValidationReport
 from flyball.errors import ConfigurationError, NotFound, StaleWrite
 from flyball.ports import Datasets, Lineage, Records
 from flyball.steps import told_data as data
+from flyball.steps.ledger_rows import rows_after
 
 RECENT = 16
 """Runs and reports that each look goes through; all of them whenever the ledger has grown."""
@@ -41,7 +42,7 @@ def publish(
         StorageUnavailable: the records cannot be read, or the events not be written.
     """
     before = lineage.mark()
-    rows = _rows_after(records, before.ledger)
+    rows = rows_after(records, before.ledger)
     runs: list[JobRun] = []
     for row in rows:
         with suppress(NotFound):  # what the row is about is not recorded: nothing to tell
@@ -57,16 +58,6 @@ def publish(
             return 0  # another process has just told it
     lineage.deliver(within_s=deliver_within_s)
     return len(runs)
-
-
-def _rows_after(records: Records, seq: int) -> list[LedgerRow]:
-    newest = records.ledger(limit=1)
-    if not newest or newest[-1].seq <= seq:
-        return []
-    rows = records.ledger(limit=newest[-1].seq - seq)
-    while rows[0].seq > seq + 1:  # more were appended between the two looks
-        rows = records.ledger(limit=rows[-1].seq - seq)
-    return [row for row in rows if row.seq > seq]
 
 
 # --- runs and reports: by their records, since not each end of one is in the ledger ---------------

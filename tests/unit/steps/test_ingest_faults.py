@@ -242,3 +242,10 @@ class TestTheEnvironment:
         (world.root / "scratch").write_text("a file")
         with pytest.raises(StorageUnavailable, match="scratch"):
             world.ingest(world.source("1,1\n"))
+
+    def test_a_scratch_folder_that_cannot_be_made_tells_no_password(self, world: World) -> None:
+        """Messages are stored and logged; a location may open a database."""
+        (world.root / "scratch").write_text("a file")
+        with pytest.raises(StorageUnavailable) as refused:
+            world.ingest("postgresql://reader:s3cret@db/shop#SELECT 1")
+        assert "s3cret" not in str(refused.value)

@@ -232,6 +232,14 @@ class TestARepair:
         assert (done.rows, done.findings) == (3, ())
         assert shop.table().columns == ["user_id", "value", "event"]
 
+    def test_by_hand_hides_a_person_who_was_filled_in(self, shop, batch):
+        """Whoever mends a row knows the person by their id, not by the pseudonym."""
+        file = shop.root / "filled-in.csv"
+        file.write_text(f"user_id,value,event\nada,8,play\n{pseudonym('bob')},5,play\n")
+        shop.ingest(repaired(batch.batch_id, BY_HAND, str(file)), accept=True)
+        people = shop.table()["user_id"].to_list()[-2:]
+        assert people == [pseudonym("ada"), pseudonym("bob")]
+
     def test_by_hand_hides_no_rows_from_later_repairs_by_rule(self, shop, batch):
         file = shop.root / "by-hand.csv"
         file.write_text(f"user_id,value,event\n{pseudonym('bob')},5,play\n")
@@ -268,6 +276,7 @@ class TestAFix:
             ("allowed:event", "clip", "Repair with `=VALUE`"),
             ("minimum:value", "delete", "Repair with `clip`"),
             ("minimum:value", "=", "Repair with"),
+            ("not_null:user_id", "=ada", "a value does not repair .* only by hand"),
             ("minimum:value", "=many", "'many' for value is not a number"),
             ("minimum:value", "=nan", "is not a number"),
             ("minimum:value", "=-3", "is out of bounds itself"),
@@ -277,6 +286,11 @@ class TestAFix:
     def test_that_cannot_help_is_refused_with_one_that_can(self, rule, how, words):
         with pytest.raises(InvalidRequest, match=words):
             fixes_of({rule: how}, PLAYS)
+
+    def test_that_names_a_person_is_not_repeated(self):
+        with pytest.raises(InvalidRequest) as refused:
+            fixes_of({"not_null:user_id": "=ada"}, PLAYS)
+        assert "ada" not in str(refused.value)
 
     def test_is_needed(self):
         with pytest.raises(InvalidRequest, match="--rule RULE --with FIX"):

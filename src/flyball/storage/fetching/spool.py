@@ -17,10 +17,14 @@ _PIECE = 1 << 20
 _NAME = re.compile(r"stdin-[0-9a-f]{64}")
 
 
-def spool(stream: BinaryIO, directory: Path) -> Path:
+def spool(stream: BinaryIO, directory: Path, *, by: Path | None = None) -> Path:
     """Copy a stream to a file that is named by its content.
 
     Whole or not there; the same content again is the same file. Needs 1 MiB of memory.
+
+    Args:
+        by: a folder on the same disk that is swept when this process was killed, by which it
+            arrives; ``directory`` where None.
 
     Returns:
         ``<directory>/stdin-<SHA-256>``, read-only. Who spooled it removes it.
@@ -31,7 +35,7 @@ def spool(stream: BinaryIO, directory: Path) -> Path:
     """
     with storing("standard input"):
         directory.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".arriving-", dir=directory)
+        handle, name = tempfile.mkstemp(prefix=".arriving-", dir=by or directory)
         arriving = Path(name)
         try:
             with open(handle, "wb") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,8 @@ from flyball.storage.reading.arrow import batches, check_file
 from flyball.storage.reading.block import Block, Fit, numbered
 from flyball.storage.reading.fitting import fit_of, misfit
 from flyball.storage.reading.packed import Part, Stream
+from flyball.storage.reading.parquet import TRUSTED, check_pages
+from flyball.storage.reading.proving import prove
 
 ROWS = 1 << 17
 """How many rows are taken at a time."""
@@ -81,11 +83,18 @@ def _file(path: Path, kind: str, shown: str, schemas: Sequence[Schema]) -> Colum
 
     def frames() -> Iterator[pl.DataFrame]:
         try:
+            if kind == "Parquet":
+                _check_parquet(path, set(fit.columns.values()))
             yield from wanted.collect_batches(chunk_size=ROWS, maintain_order=True)
-        except _FAULTS as error:
+        except (*_FAULTS, EOFError) as error:
             raise _damaged(shown, kind, error) from None
 
     return Columnar(fit, frames)
+
+
+def _check_parquet(path: Path, columns: Collection[str]) -> None:
+    if not check_pages(path, columns) <= TRUSTED:
+        prove(path, columns)
 
 
 def _stream(part: Part, stream: Stream, schemas: Sequence[Schema]) -> Columnar:

@@ -33,7 +33,7 @@ def times_of(text: pl.Series) -> pl.Series:
         return _closely(text)
     alike = pl.col(text.name).str.len_bytes() == len(first[0])
     quick = text.to_frame().select(pl.when(alike).then(_spelt(pl.col(text.name), spelling)))
-    read = quick.to_series()
+    read = _in_calendar(quick.to_series())
     rest = read.is_null() & text.is_not_null()
     if not rest.any():
         return read
@@ -74,7 +74,7 @@ def _spelt(cell: pl.Expr, spelling: str) -> pl.Expr:
     else:
         # polars reads such spellings faster than it finds them in a cache
         parsed = cell.str.to_datetime(spelling, time_unit="us", strict=False, cache=False)
-    return _dated(parsed).dt.replace_time_zone("UTC")
+    return parsed.dt.replace_time_zone("UTC")
 
 
 def _closely(text: pl.Series) -> pl.Series:
@@ -89,6 +89,15 @@ def _dated(time: pl.Expr) -> pl.Expr:
     """The times of the years 1 to 9999, which Python and ISO 8601 can write; others are null."""
     seconds = time.dt.epoch("s")
     return pl.when((seconds >= _YEAR_1) & (seconds < _YEAR_10000)).then(time)
+
+
+def _in_calendar(times: pl.Series) -> pl.Series:
+    """As ``_dated``; a column is made anew only where it has a time outside."""
+    seconds = times.dt.epoch("s")
+    outside = (seconds < _YEAR_1) | (seconds >= _YEAR_10000)
+    if not outside.any():
+        return times
+    return times.to_frame().select(_dated(pl.col(times.name))).to_series()
 
 
 def _from_iso(text: pl.Expr, spelling: str) -> pl.Expr:

@@ -94,12 +94,11 @@ def as_text(cell: pl.Series) -> pl.Series:
 
 
 def _stripped(series: pl.Series, *, only_spaces: bool) -> pl.Series:
-    cell = pl.col(series.name)
-    frame = series.to_frame()
-    around = cell.str.starts_with(" ") | cell.str.ends_with(" ")
-    if not only_spaces or frame.select(around.any()).item():
-        frame = frame.select(cell.str.strip_chars())
-    return frame.select(pl.when(cell.str.len_bytes() > 0).then(cell)).to_series()
+    """Looking is quicker than making a column anew, and most need nothing."""
+    padded = not only_spaces or (series.str.starts_with(" ") | series.str.ends_with(" ")).any()
+    stripped = series.str.strip_chars() if padded else series
+    empty = stripped.str.len_bytes() == 0
+    return stripped.set(empty, None) if empty.any() else stripped
 
 
 def _respelt(cell: pl.Series, column: Column) -> pl.Series:
@@ -118,8 +117,9 @@ def _numbers(cell: pl.Series) -> pl.Series:
             f"column {cell.name!r} holds {cell.dtype} where a number must be; "
             "write it as a plain number"
         )
-    number = pl.col(cell.name).cast(pl.Float64, strict=False)
-    return cell.to_frame().select(pl.when(number.is_finite()).then(number)).to_series()
+    number = cell.cast(pl.Float64, strict=False)
+    odd = number.is_infinite() | number.is_nan()
+    return number.set(odd, None) if odd.any() else number
 
 
 def _truths(cell: pl.Series) -> pl.Series:
