@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gameday_processes import Ended
+from gameday_processes import Ended, clean
 
 PATIENCE_S = 300.0
 
@@ -29,14 +29,13 @@ def measured(
 ) -> Measured:
     """One command, and what the operating system says it took."""
     argv = [sys.executable, "-m", "flyball.cli", *map(str, arguments), "--home", str(home)]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             ["timeout", "--signal=KILL", str(PATIENCE_S), *argv],
             stdin=stdin,
             stdout=out,
             stderr=err,
-            env=clean | {"NO_COLOR": "1", "COLUMNS": "1000"},
+            env=clean() | {"NO_COLOR": "1", "COLUMNS": "1000"},
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

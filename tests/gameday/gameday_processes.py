@@ -111,7 +111,7 @@ def started(
             stdout=out,
             stderr=err,
             start_new_session=True,
-            env=_clean() | {_MARK: str(home)} | dict(env),
+            env=clean() | {_MARK: str(home)} | dict(env),
         )
         command = Command(home, process, (out, err))
         try:
@@ -160,7 +160,7 @@ def processes_of(home: Path) -> list[str]:
 KEY = "the key of all homes here: so that equal rows are equal batches"
 
 
-def _clean() -> dict[str, str]:
+def clean() -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
     return inherited | _OURS | {"FLYBALL_PRIVACY__KEY": KEY}
 

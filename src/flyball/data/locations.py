@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -88,4 +89,4 @@ class Locations(Part):
 
 def _absolute(path: str) -> str:
     """Not resolved: a glob stays one, and a link keeps its name."""
-    return path if not path or path.startswith(":memory:") else str(Path.cwd() / path)
+    return path if not path or path.startswith(":memory:") else os.path.abspath(path)
