@@ -11,7 +11,7 @@ import polars as pl
 from flyball.domain.schema import Schema
 from flyball.ports import DETAIL, LINE, RAW, REASON
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 """How much of a text file is taken at a time."""
 
 MAX_RECORD = 16 << 20
