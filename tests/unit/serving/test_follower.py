@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -60,7 +61,9 @@ class World:
         return self.records.get(WorkerStatus, "host:1")
 
     def tick_until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(2_000):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self.loaded.clear()  # else the loading thread is never waited for again
             self.follower.tick()
             if condition():
                 return
