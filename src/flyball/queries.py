@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from flyball.answers import ModelStatus, Served, Status, VersionDetails
-from flyball.domain.data import DatasetVersion
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
@@ -116,6 +115,8 @@ class Queries:
         )
 
     def _model_status(self, model: str) -> ModelStatus:
+        from flyball.steps.newest import ends
+
         records = self.platform.records
         route = _or_none(lambda: records.get(Route, model))
         champion = route.champion if route else None
@@ -127,7 +128,7 @@ class Queries:
             deployment=_last(records.find(Deployment, model=model, limit=1)),
             run=_last(records.find(Run, model=model, limit=1)),
             report=_last(records.find(ValidationReport, model=model, limit=1)),
-            dataset=_last(records.find(DatasetVersion, model=model, limit=1)),
+            dataset=ends(records, model)[1],
             versions=len(records.find(ModelVersion, model=model)),
         )
 

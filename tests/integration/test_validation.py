@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from flyball import plugins, wiring
-from flyball.domain.data import DatasetVersion
+from flyball.domain.data import EMPTY, DatasetVersion
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.training import Run, RunPhase
 from flyball.domain.validation import Decision, ValidationReport, Verdict
@@ -48,7 +49,8 @@ def ingested(platform: Platform, frame: pl.DataFrame, scratch: Path) -> DatasetV
         rows=frame.height,
         created_at=NOON,
     )
-    platform.records.commit([Change(value=data)])
+    start = replace(data, version=EMPTY, batches=(), files={}, rows=0, head=data.version)
+    platform.records.commit([Change(value=start), Change(value=data)])
     return data
 
 

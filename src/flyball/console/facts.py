@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from flyball.answers import ModelStatus
-from flyball.console.wording import When, label, lasting, many, shortened, when
+from flyball.console.wording import When, label, lasting, shortened, when
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.lifecycle import ModelVersion, State
+from flyball.domain.text import many
 from flyball.domain.training import Run, RunPhase
 from flyball.domain.validation import Decision, ValidationReport, Verdict
 
@@ -86,7 +87,7 @@ def facts(model: ModelStatus, versions: Sequence[ModelVersion], now: datetime) -
             Fact(
                 name="Data",
                 value=rows,
-                detail=f"{many(batches, 'batch', 'batches')}, {model.dataset.version[:8]}",
+                detail=f"{many(batches, 'batch')}, {model.dataset.version[:8]}",
                 at=when(model.dataset.created_at, now),
             )
         )

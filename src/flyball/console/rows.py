@@ -11,10 +11,11 @@ from flyball.answers import ModelStatus
 from flyball.console import wording
 from flyball.console.facts import tone_of
 from flyball.console.traffic import VersionTraffic
-from flyball.console.wording import Label, When, label, many, shortened, when
+from flyball.console.wording import Label, When, label, shortened, when
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import SlotPhase, WorkerStatus
+from flyball.domain.text import many
 
 VERSIONS_SHOWN = 8
 METRICS_SHOWN = 3

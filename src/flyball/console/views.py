@@ -19,9 +19,10 @@ from flyball.console.rows import (
     worker_view,
 )
 from flyball.console.traffic import Traffic
-from flyball.console.wording import Label, When, label, many, shortened, when
+from flyball.console.wording import Label, When, label, shortened, when
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.text import many
 from flyball.loop.lock import Holder
 
 

@@ -67,11 +67,6 @@ def size(count: int) -> str:
     return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
 
 
-def many(count: int, one: str, more: str = "") -> str:
-    """``1 row``, ``12,000 rows``."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
 def milliseconds(value: float | None) -> str:
     """Two digits that matter: ``0.84``, ``8.4``, ``84``; a dash for None."""
     if value is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flyball.domain.data import EMPTY, DataBatch, DatasetVersion
 from flyball.domain.nearest import did_you_mean
 from flyball.errors import NotFound
+from flyball.steps.newest import newest
 from flyball.wiring import Platform
 
 
@@ -30,14 +31,7 @@ class Part:
         Raises:
             NotFound: nothing was ingested yet.
         """
-        records = self.platform.records
-        try:
-            start = records.get(DatasetVersion, f"{self._known(model)}/{EMPTY}")
-        except NotFound:
-            raise NotFound(
-                f"{model} has no data yet; begin with `flyball ingest {model} SOURCE`"
-            ) from None
-        return records.get(DatasetVersion, f"{model}/{start.head}")
+        return newest(self.platform.records, self._known(model))
 
     def _version(self, model: str, version: str | None) -> DatasetVersion:
         """A dataset version by its hash or the beginning of it; the newest for None.

@@ -10,6 +10,7 @@ from flyball.data.part import Part
 from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.nearest import did_you_mean
 from flyball.domain.schema import Schema
+from flyball.domain.text import many
 from flyball.errors import NotFound
 from flyball.stats.profile import Profile
 
@@ -43,8 +44,7 @@ class Profiled:
     def subject(self) -> str:
         """What it is of, in words."""
         if self.version is not None:
-            batches = f"{len(self.batches)} batch{'' if len(self.batches) == 1 else 'es'}"
-            return f"dataset version {self.version}, {batches}"
+            return f"dataset version {self.version}, {many(len(self.batches), 'batch')}"
         batch = self.batches[0]
         return f"batch {batch.batch_id} from {batch.source}, {batch.ingested_at:%Y-%m-%d %H:%M} UTC"
 

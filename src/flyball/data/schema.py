@@ -93,20 +93,19 @@ class Schemas(Part):
             NotFound: no such model.
             ConfigurationError: the reviewed schema file is wrong.
         """
-        from flyball.domain.data import EMPTY
         from flyball.domain.schema_change import compared_all
         from flyball.steps.declared import recorded
+        from flyball.steps.newest import ends
 
         declared = self.platform.schemas(self._known(model))
         old = recorded(self.platform.records, self.platform.datasets, model)
-        versions = self.platform.records.find(DatasetVersion, model=model)
-        started = any(version.version == EMPTY for version in versions)
+        _, stored = ends(self.platform.records, model)
         return SchemaStatus(
             model=model,
             declared=declared,
             recorded=old or None,
             changes=compared_all(old, declared) if old else (),
-            dataset=self._newest(model) if started else None,
+            dataset=stored,
         )
 
     def accept_schema(self, model: str) -> SchemaStatus:

@@ -13,6 +13,7 @@ from flyball.domain.data import EMPTY, DataBatch, DatasetVersion
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.lineage import Edge, Graph, Kind, Node, key_of
+from flyball.domain.text import many
 from flyball.domain.training import Run
 from flyball.domain.validation import Decision, ValidationReport, Verdict
 
@@ -119,7 +120,7 @@ def _contents(batch: DataBatch) -> str:
     dropped = sum(finding.count for finding in batch.findings if finding.dropped)
     parts = [f"{batch.rows:,} rows"]
     parts += [f"{dropped:,} left out"] if dropped else []
-    parts += [_many(len(batch.anomalies), "anomaly", "anomalies")] if batch.anomalies else []
+    parts += [many(len(batch.anomalies), "anomaly", "anomalies")] if batch.anomalies else []
     return ", ".join(parts)
 
 
@@ -132,19 +133,19 @@ def _used(recorded: Recorded, focus: str) -> list[DatasetVersion]:
 
 
 def _dataset(dataset: DatasetVersion) -> Node:
-    fact = f"{_many(len(dataset.batches), 'batch', 'batches')}, {dataset.rows:,} rows"
+    fact = f"{many(len(dataset.batches), 'batch')}, {dataset.rows:,} rows"
     return Node(kind=Kind.DATASET, id=dataset.id, at=dataset.created_at, fact=fact)
 
 
 def _run(run: Run) -> Node:
     measured = _measured(run.result.metrics) if run.result else []
-    fact = run.error or ", ".join([_many(run.trials_done, "trial", "trials"), *measured])
+    fact = run.error or ", ".join([many(run.trials_done, "trial"), *measured])
     return _node(Kind.RUN, run.id, run.started_at, fact, run.phase)
 
 
 def _report(report: ValidationReport) -> Node:
     passed = sum(result.verdict is Verdict.PASS for result in report.results)
-    fact = f"{passed} of {_many(len(report.results), 'check', 'checks')} passed"
+    fact = f"{passed} of {many(len(report.results), 'check')} passed"
     against = f", against {report.champion}" if report.champion else ""
     return _node(Kind.REPORT, report.id, report.created_at, fact + against, report.decision)
 
@@ -167,7 +168,7 @@ def _came_back(found: list[Feedback]) -> str:
         return "no event came back"
     answers, events = sum(one.answers for one in found), sum(one.events for one in found)
     waiting = sum(one.events for one in found if not one.source)
-    led = f"{_many(answers, 'answer', 'answers')} led to {_many(events, 'event', 'events')}"
+    led = f"{many(answers, 'answer')} led to {many(events, 'event')}"
     return f"{led}, {waiting:,} not ingested yet" if waiting else led
 
 
@@ -179,10 +180,6 @@ def _answer(answer: Answer) -> Node:
 
 def _measured(metrics: Mapping[str, float]) -> list[str]:
     return [f"{name} {value:.4g}" for name, value in list(metrics.items())[:1]]
-
-
-def _many(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
 
 
 # --- edges ------------------------------------------------------------------------------------
@@ -231,7 +228,7 @@ def _rewritten(recorded: Recorded) -> Iterator[Edge]:
         for old, new in pairwise(versions):
             if old.batches == new.batches and old.files != new.files:
                 gone = old.rows - new.rows
-                how = f"{_many(gone, 'row', 'rows')} removed" if gone > 0 else "rewritten"
+                how = f"{many(gone, 'row')} removed" if gone > 0 else "rewritten"
                 yield _edge(Kind.DATASET, old.id, Kind.DATASET, new.id, how)
 
 
@@ -262,7 +259,7 @@ def _answered(recorded: Recorded) -> Iterator[Edge]:
         yield from edges
     for back in recorded.feedback:
         if back.source:
-            how = _many(back.events, "event", "events")
+            how = many(back.events, "event")
             yield _edge(Kind.PREDICTIONS, back.version, Kind.EVENTS, back.source, how)
     if recorded.answer is not None:
         yield from _one_answered(recorded.answer, by_version)

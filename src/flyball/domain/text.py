@@ -21,6 +21,7 @@ def slug(text: str) -> str:
     return _NOT_ALPHANUMERIC.sub("-", spelled).strip("-")
 
 
-def many(count: int, what: str) -> str:
-    """``count`` things whose plural takes an "s": "1 row", "2,000 rows"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def many(count: int, what: str, plural: str = "") -> str:
+    """``count`` things: "1 row", "2,000 rows", "2 batches"; ``plural`` where it is another."""
+    several = plural or what + ("es" if what.endswith("ch") else "s")
+    return f"{count:,} {what if count == 1 else several}"

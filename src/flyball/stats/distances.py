@@ -158,11 +158,3 @@ KOLMOGOROV_SMIRNOV = Distance("kolmogorov_smirnov", "share of rows", True, _kolm
 WASSERSTEIN = Distance("wasserstein", "standard deviations", True, _wasserstein)
 """Mean distance that rows would have to move (Wasserstein-1, earth mover's), in standard deviations
 of the reference."""
-
-MEASURES: tuple[DriftMeasure, ...] = (
-    JENSEN_SHANNON,
-    PSI,
-    TOTAL_VARIATION,
-    KOLMOGOROV_SMIRNOV,
-    WASSERSTEIN,
-)

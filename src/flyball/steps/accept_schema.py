@@ -7,7 +7,6 @@ table that there is no more.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from flyball.domain.table_schema import package_bytes, to_package
 from flyball.errors import NotFound, SchemaChanged, StaleWrite
 from flyball.ports import Clock, Datasets, Records
 from flyball.steps.shelf import Shelf
+from flyball.steps.workplace import workplace
 
 _ATTEMPTS = 20
 
@@ -46,8 +46,9 @@ def accept_schema(
         StorageUnavailable: the disk refused it; the dataset is as it was.
     """
     shelf = Shelf(model=model, datasets=datasets, records=records, actor=actor)
-    with tempfile.TemporaryDirectory(prefix="schema-", dir=scratch) as folder:
-        content = Path(folder) / PACKAGE
+    failed = f"the schema of {model} could not be recorded"
+    with workplace(scratch, prefix="schema-", failed=failed) as folder:
+        content = folder / PACKAGE
         content.write_bytes(package_bytes(to_package(new)))
         package = datasets.keep(content)
     for _ in range(_ATTEMPTS):

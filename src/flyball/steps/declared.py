@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from hashlib import md5
 from textwrap import indent
 
-from flyball.domain.data import EMPTY, PACKAGE, DatasetVersion
+from flyball.domain.data import PACKAGE
 from flyball.domain.schema import Schema
 from flyball.domain.schema_change import compared_all, difference
 from flyball.domain.table_schema import package_bytes, package_from, to_package
-from flyball.errors import NotFound, SchemaChanged
+from flyball.errors import SchemaChanged
 from flyball.ports import Datasets, Records
+from flyball.steps.newest import ends
 
 
 def package(schemas: Sequence[Schema]) -> bytes:
@@ -30,11 +31,8 @@ def recorded(records: Records, datasets: Datasets, model: str) -> tuple[Schema, 
 
 def _file(records: Records, model: str) -> str | None:
     """The DVC hash of the newest version's schemas, which is the MD5 of their bytes."""
-    try:
-        start = records.get(DatasetVersion, f"{model}/{EMPTY}")
-    except NotFound:
-        return None
-    return records.get(DatasetVersion, f"{model}/{start.head}").files.get(PACKAGE)
+    _, newest = ends(records, model)
+    return newest.files.get(PACKAGE) if newest else None
 
 
 def agree(model: str, schemas: Sequence[Schema], records: Records, datasets: Datasets) -> None:

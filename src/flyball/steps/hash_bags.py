@@ -1,4 +1,4 @@
-"""Hashes of rows and values, in memory that does not grow with their number."""
+"""Hashes of rows and values, of which few are in memory at a time."""
 
 from __future__ import annotations
 

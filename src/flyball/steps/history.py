@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from flyball.domain.data import DataBatch, Severity
 from flyball.errors import ArtifactCorrupt, NotFound
-from flyball.ports import Datasets, Records
+from flyball.ports import Datasets
 from flyball.stats.profile import Profile
 
 _NEWEST = 5
@@ -14,13 +15,8 @@ COMPARED = 30
 """The newest so many batches: enough to know how much they differ, and recent enough."""
 
 
-def known(records: Records, model: str, digest: str) -> bool:
-    """Whether a batch with this content is in the model's dataset."""
-    return any(batch.digest == digest for batch in records.find(DataBatch, model=model))
-
-
 def profiles_before(
-    records: Records, datasets: Datasets, model: str, table: str, *, events: bool = False
+    batches: Sequence[DataBatch], datasets: Datasets, table: str, *, events: bool = False
 ) -> list[Profile]:
     """The profiles of a table's newest batches of one kind, the oldest first.
 
@@ -30,9 +26,9 @@ def profiles_before(
     is lost or damaged is passed over: it is evidence, and the others are enough.
 
     Args:
+        batches: the model's, the first written first.
         events: batches of the model's own events; else those of all other sources.
     """
-    batches = records.find(DataBatch, model=model)
     usual = [
         b
         for b in batches

@@ -26,7 +26,7 @@ from flyball.steps.anomalies import judged
 from flyball.steps.by_hand import opened, passed_over
 from flyball.steps.declared import agree, package
 from flyball.steps.erase import Eraser
-from flyball.steps.history import known, profiles_before
+from flyball.steps.history import profiles_before
 from flyball.steps.intake import Intake
 from flyball.steps.origin import Origin
 from flyball.steps.profile import Profiler, summary
@@ -169,10 +169,11 @@ class Ingest:
         self, taken: Intake, profile: Profile, digest: str, now: datetime, *, accept: bool
     ) -> tuple[Measured, ...]:
         """The batch's measures; raises where one is severe and nobody accepted it."""
-        if taken.origin.repaired_from or known(self.records, self.model, digest):
+        batches = self.records.find(DataBatch, model=self.model)
+        if taken.origin.repaired_from or any(batch.digest == digest for batch in batches):
             return ()  # a selection like no other, or there already, as the shelf will find
         table, events = taken.schema.name, bool(taken.origin.events_until)
-        history = profiles_before(self.records, self.datasets, self.model, table, events=events)
+        history = profiles_before(batches, self.datasets, table, events=events)
         measured = judged(
             profile,
             history,

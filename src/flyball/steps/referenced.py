@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from flyball.domain.data import EMPTY, DatasetVersion, Finding
+from flyball.domain.data import Finding
 from flyball.domain.schema import Schema
 from flyball.domain.text import many
-from flyball.errors import NotFound
 from flyball.ports import Datasets, Records
+from flyball.steps.newest import ends
 from flyball.steps.profile import Profiler
 from flyball.steps.references import unresolved
 
@@ -52,11 +52,8 @@ def checked(
 
 
 def _files(records: Records, model: str, table: str) -> list[str]:
-    try:
-        start = records.get(DatasetVersion, f"{model}/{EMPTY}")
-    except NotFound:
-        return []
-    return records.get(DatasetVersion, f"{model}/{start.head}").tables().get(table, [])
+    _, newest = ends(records, model)
+    return newest.tables().get(table, []) if newest else []
 
 
 def _values(datasets: Datasets, files: Sequence[str], column: str) -> pl.Series | None:

@@ -6,7 +6,6 @@ hash with a probability of 3 in a million.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import polars as pl
 
 from flyball.errors import ArtifactCorrupt
 from flyball.steps.hash_bags import Apart, HashBag, rows_apart, values_apart
+from flyball.steps.workplace import workplace
 
 CHUNK = 1 << 18
 SEED = 7
@@ -67,15 +67,16 @@ def compared(files: FileSets, *, values: Sequence[str], scratch: Path) -> RowDif
     """
     types = _types([*files.removed, *files.added])
     asked = [column for column in values if column in types]
-    with tempfile.TemporaryDirectory(prefix="diff-", dir=scratch) as folder:
-        sides = [_Side(Path(folder) / name, types, asked) for name in ("before", "after")]
+    failed = "the two versions could not be compared"
+    with workplace(scratch, prefix="diff-", failed=failed) as folder:
+        sides = [_Side(folder / name, types, asked) for name in ("before", "after")]
         with ThreadPoolExecutor(len(sides)) as pool:
             for each in [
                 pool.submit(side.read, paths)
                 for side, paths in zip(sides, (files.removed, files.added), strict=True)
             ]:
                 each.result()
-        shared = _Side(Path(folder) / "common", types, asked)
+        shared = _Side(folder / "common", types, asked)
         if asked:
             shared.read_values(files.common)
         before, after = sides

@@ -22,6 +22,7 @@ from flyball.domain.ledger import Entry
 from flyball.domain.text import many
 from flyball.errors import BatchConflict, NotFound, StaleWrite
 from flyball.ports import Change, Datasets, Records
+from flyball.steps.newest import ends
 
 _ATTEMPTS = 20
 
@@ -114,11 +115,7 @@ class Shelf:
 
     def ends(self) -> tuple[DatasetVersion | None, DatasetVersion | None]:
         """The empty version and the newest one; None where there is none yet."""
-        try:
-            start = self.records.get(DatasetVersion, f"{self.model}/{EMPTY}")
-        except NotFound:
-            return None, None
-        return start, self.records.get(DatasetVersion, f"{self.model}/{start.head}")
+        return ends(self.records, self.model)
 
     def _heal(self, known: DataBatch, contents: Contents) -> None:
         """The same bytes again mend a damaged store; what was removed on purpose stays away."""

@@ -36,7 +36,7 @@ class Sifted:
 class Sieve:
     """Sorts out the chunks of one source, in their order; one thread at a time.
 
-    Pseudonyms come first, so that no raw id is ever on disk or in a message.
+    Pseudonyms come first, so that no raw id is kept in the home or told in a message.
 
     Args:
         reading: where the chunks come from.

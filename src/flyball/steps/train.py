@@ -33,6 +33,7 @@ from flyball.ports import Application, Blobs, Change, Clock, Datasets, Executor,
 from flyball.settings import ModelSettings
 from flyball.steps.fit import ARTIFACT, PROGRESS, FitRequest, fit_candidate
 from flyball.steps.manifest import code_fingerprint
+from flyball.steps.newest import newest
 from flyball.steps.register import Trained, announce, register
 
 __all__ = ["FitRequest", "Trained", "fit_candidate", "train"]
@@ -82,7 +83,7 @@ def train(
         EnvironmentFailed: the child, a disk or a database failed; the run can be continued.
         StaleWrite: another process moved the run meanwhile.
     """
-    data = data or _newest(records, model)
+    data = data or newest(records, model)
     budget = _budget(settings, trials, timeout_s)
     asked = _asked(model, application, data, settings, budget)
     run = _begun(records, asked, now=clock.now())
@@ -109,13 +110,6 @@ def train(
 
 
 # --- the request and its record ---------------------------------------------------------------
-
-
-def _newest(records: Records, model: str) -> DatasetVersion:
-    found = records.find(DatasetVersion, model=model, limit=1)
-    if not found:
-        raise NotFound(f"{model} has no data yet; run `flyball ingest {model} SOURCE` first")
-    return found[-1]
 
 
 def _budget(settings: ModelSettings, trials: int | None, timeout_s: float | None) -> SearchBudget:

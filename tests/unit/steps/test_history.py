@@ -64,7 +64,9 @@ def shop(tmp_path: Path) -> Shop:
 def compared(shop: Shop, *, events: bool) -> list[int]:
     """How many rows each of the earlier batches has."""
     world = shop.world
-    found = profiles_before(world.records, world.datasets, "games", "plays", events=events)
+    found = profiles_before(
+        world.records.find(DataBatch, model="games"), world.datasets, "plays", events=events
+    )
     return [profile.rows for profile in found]
 
 

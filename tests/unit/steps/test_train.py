@@ -12,10 +12,12 @@ import polars as pl
 import pytest
 from toy_world import Crash, Effects, ToyWorld
 
+from flyball.domain.data import EMPTY, DatasetVersion
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.training import Run, RunPhase
 from flyball.errors import ConfigurationError, NotFound, StorageUnavailable, TrainingError
+from flyball.ports import Change
 from flyball.steps.manifest import code_fingerprint, read_manifest
 from flyball.testing.toy import MODELS, Mean, ToyApplication, a_frame
 
@@ -136,6 +138,18 @@ def train_other(world: ToyWorld) -> None:
         study_url=f"sqlite:///{world.root / 'studies.sqlite'}",
         actor="control",
     )
+
+
+class TestTheDataItLearnsFrom:
+    """The dataset's newest version, unless another is named."""
+
+    def test_is_an_earlier_version_once_that_is_the_newest_again(self, world):
+        first = world.data
+        world.ingested(a_frame(200, seed=2))
+        start = world.records.get(DatasetVersion, f"toy/{EMPTY}")
+        back = replace(start, head=first.version)
+        world.records.commit([Change(value=back, replacing=start)])
+        assert world.train().version.recipe.data_version == first.version
 
 
 class TestNames:

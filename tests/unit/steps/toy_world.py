@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from flyball.checks.latency import measure
-from flyball.domain.data import DatasetVersion
+from flyball.domain.data import EMPTY, DatasetVersion
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.training import Run
 from flyball.errors import NotFound
@@ -151,7 +151,12 @@ class ToyWorld:
             rows=frame.height,
             created_at=NOON,
         )
-        self.records.commit([Change(value=data)])
+        start = DatasetVersion(
+            model="toy", version=EMPTY, batches=(), files={}, rows=0, created_at=NOON
+        )
+        before = [v for v in self.records.find(DatasetVersion) if v.version == EMPTY]
+        moved = Change(value=replace(start, head=md5), replacing=before[0] if before else None)
+        self.records.commit([moved, Change(value=data)])
         return data
 
     def train(self, effects: Effects | None = None, **more: Any) -> Trained:

@@ -8,9 +8,10 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.text import Text
 
-from flyball.cli.views.words import ago, below, coloured, facts, many, size, table
+from flyball.cli.views.words import ago, below, coloured, facts, size, table
 from flyball.data.versions import CheckedOut, Moved
 from flyball.domain.schema_change import difference as schema_difference
+from flyball.domain.text import many
 from flyball.domain.validation import Verdict
 from flyball.steps.collect import Collected, Why
 from flyball.steps.difference import Difference, Identity, TableDifference

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from flyball.answers import VersionDetails
 from flyball.cli.views.turns import checks
-from flyball.cli.views.words import ago, below, coloured, exactly, facts, many, measures, table
+from flyball.cli.views.words import ago, below, coloured, exactly, facts, measures, table
+from flyball.domain.text import many
 from flyball.domain.validation import ValidationReport
 
 

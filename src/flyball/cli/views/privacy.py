@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from flyball.cli.views.words import below, facts, many
+from flyball.cli.views.words import below, facts
+from flyball.domain.text import many
 
 if TYPE_CHECKING:
     from flyball.data.privacy import ForgottenPerson

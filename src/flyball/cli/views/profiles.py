@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from flyball.cli.views.words import below, coloured, facts, many, table
+from flyball.cli.views.words import below, coloured, facts, table
 from flyball.data.profile import Profiled
 from flyball.domain.data import DataBatch
 from flyball.domain.schema import Column, Privacy
+from flyball.domain.text import many
 from flyball.stats.profile import ColumnProfile
 from flyball.steps.profile import Correlation, correlations, moment
 from flyball.steps.profile_charts import number, strength

@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.cli.views.turns import ingested
-from flyball.cli.views.words import ago, below, facts, many, table
+from flyball.cli.views.words import ago, below, facts, table
+from flyball.domain.text import many
 from flyball.steps.quarantine import UNDIVIDED
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from flyball.cli.views.words import below, facts, many, table
+from flyball.cli.views.words import below, facts, table
 from flyball.domain.schema import Column, Privacy, Schema
 from flyball.domain.schema_change import difference
+from flyball.domain.text import many
 
 if TYPE_CHECKING:
     from flyball.data.schema import SchemaStatus

@@ -15,7 +15,6 @@ from flyball.cli.views.words import (
     coloured,
     exactly,
     facts,
-    many,
     measures,
     short,
     size,
@@ -23,6 +22,7 @@ from flyball.cli.views.words import (
 )
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.text import many
 
 
 def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[RenderableType]:

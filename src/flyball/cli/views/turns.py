@@ -10,8 +10,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flyball.answers import Deployed, Ingested, RolledBack, Trained, Turn
-from flyball.cli.views.words import coloured, facts, many, measures, table
+from flyball.cli.views.words import coloured, facts, measures, table
 from flyball.domain.deployment import Phase
+from flyball.domain.text import many
 from flyball.domain.validation import Decision, ValidationReport, Verdict
 
 _SERVES = frozenset({Phase.BAKING, Phase.DONE})

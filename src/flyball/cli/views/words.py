@@ -79,12 +79,6 @@ def exactly(when: datetime, now: datetime) -> str:
     return told if told.startswith(since[:10]) else f"{told} ({since})"
 
 
-def many(count: int, what: str) -> str:
-    """``count`` things: "1 batch", "2 batches"."""
-    ending = "" if count == 1 else "es" if what.endswith("ch") else "s"
-    return f"{count:,} {what}{ending}"
-
-
 def short(text: str) -> str:
     """``text`` with hashes of 32 and more hex digits cut to eight; version names stay whole."""
     return re.sub(r"\b[0-9a-f]{32,}\b", lambda found: found[0][:8], text)
