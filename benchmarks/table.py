@@ -18,19 +18,31 @@ class Line:
     Attributes:
         what: what was measured.
         values: one by round; the median is judged.
-        limit: the most it may be, in ``unit``.
+        limit: the most it may be, in ``unit``; None: there is no such limit.
         unit: for example ``"s"`` or ``"MiB"``.
+        least: the least it may be; None: there is no such limit.
     """
 
     what: str
     values: Sequence[float]
-    limit: float
+    limit: float | None = None
     unit: str
+    least: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether the median is within the limit."""
-        return statistics.median(self.values) <= self.limit
+        """Whether the median is within the limits; without one, whatever it is."""
+        found = statistics.median(self.values)
+        enough = self.least is None or found >= self.least
+        return enough and (self.limit is None or found <= self.limit)
+
+    @property
+    def asked(self) -> str:
+        """The limits, as a person reads them."""
+        bounds = (("<=", self.limit), (">=", self.least))
+        return ", ".join(
+            f"{sign} {b:g} {self.unit}".rstrip() for sign, b in bounds if b is not None
+        )
 
 
 def judged(title: str, lines: Sequence[Line]) -> int:
@@ -41,11 +53,11 @@ def judged(title: str, lines: Sequence[Line]) -> int:
     for line in lines:
         table.add_row(
             line.what,
-            f"<= {line.limit:g} {line.unit}",
-            f"{statistics.median(line.values):.3g} {line.unit}",
+            line.asked,
+            f"{statistics.median(line.values):.3g} {line.unit}".rstrip(),
             f"{min(line.values):.3g} to {max(line.values):.3g}",
             str(len(line.values)),
-            "yes" if line.holds else "NO",
+            ("yes" if line.holds else "NO") if line.asked else "",
         )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     return 0 if all(line.holds for line in lines) else 1

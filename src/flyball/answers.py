@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.deployment import Deployment
@@ -67,6 +68,23 @@ class Turn:
     trained: Trained
     report: ValidationReport
     deployed: Deployed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experimented:
+    """An experiment of the lab: what was tried on which data, and what came of it.
+
+    ``version`` is empty where a family was tried with its default hyperparameters. ``found`` holds
+    JSON types, as the application gave them.
+    """
+
+    experiment: str
+    model: str
+    version: str
+    family: str
+    hyperparameters: Mapping[str, Any]
+    data_version: str
+    found: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import Entry, LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, Variant, WorkerStatus
+from flyball.domain.rules import Rules
 from flyball.domain.schema import Schema
 from flyball.domain.told import JobRun, Mark
 from flyball.domain.traffic import Event, Window
@@ -42,6 +43,7 @@ Record: TypeAlias = (
     | ValidationReport
     | Deployment
     | Route
+    | Rules
     | WorkerStatus
 )
 R = TypeVar("R", bound=Record)
@@ -493,7 +495,11 @@ class Model(Protocol):
     family: ClassVar[str]
     version: ClassVar[int]
     Config: ClassVar[type[BaseModel]]
-    """Frozen, forbids extra keys, and has ``suggest(trial: Suggest) -> Self``."""
+    """Frozen, forbids extra keys, and has ``suggest(trial: Suggest) -> Self``.
+
+    A family that is made of others has ``combining(best: Mapping[str, Any]) -> Self`` instead: from
+    the best configuration found of each other family, the best first. The search asks it last.
+    """
 
     @classmethod
     def fit(cls, data: Any, config: Any) -> Self:
@@ -538,12 +544,14 @@ class Prepared:
             is the whole. Built on the training part only.
         final: the training part and the held-out test part.
         baseline: the family every candidate must beat.
+        skipped: families that this data gives no reason to try, and why, in words.
     """
 
     split: Mapping[str, Any]
     search: Sequence[Any]
     final: Any
     baseline: str
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 class Servable(Protocol):
@@ -587,6 +595,10 @@ class Host(Protocol):
         """Item ids by event type (purchase, play, dislike) from events since the snapshots."""
         ...
 
+    def rules(self) -> Any:
+        """The business rules in force, as ``Application.read_rules`` gave them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -605,7 +617,8 @@ class Application(Protocol):
         version: of the feature code; a change makes the next version a new MAJOR.
         schemas: of its tables. Models learn from the first; the others are referred to.
         objective: the metric that decides, for example ``"ndcg@10"``.
-        families: names of its candidate models (entry points in ``flyball.models``).
+        families: names of its candidate models (entry points in ``flyball.models``), the simplest
+            first: of two that do equally well the earlier wins.
         checks: names of its validation checks (entry points in ``flyball.checks``).
     """
 
@@ -643,6 +656,14 @@ class Application(Protocol):
         """Load a verified artifact for serving."""
         ...
 
+    def read_rules(self, document: Mapping[str, Any]) -> Any:
+        """Business rules, read from a document of JSON types; an empty one means none.
+
+        Raises:
+            ConfigurationError: it has none, or cannot read these; says which key is wrong.
+        """
+        ...
+
     def routes(self, host: Host) -> APIRouter:
         """Its HTTP routes, answered through ``host``."""
         ...
@@ -653,6 +674,33 @@ class Application(Protocol):
 
     def exercise(self, url: str) -> Iterator[tuple[str, bool, str]]:
         """Call its API on a running server: (what was tried, whether it held, detail)."""
+        ...
+
+    def experiment(
+        self,
+        name: str,
+        model: type[Model],
+        config: Any,
+        tables: Tables,
+        *,
+        seed: int,
+        options: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        """Try something out on the rows of a dataset version; nothing is kept but the answer.
+
+        Args:
+            name: of the experiment, for example ``"launch"``.
+            model: the family to fit, as often as it takes; ``config``: its hyperparameters.
+            options: the experiment's own, JSON types.
+
+        Returns:
+            JSON types.
+
+        Raises:
+            NotFound: it has no experiment of this name; names those it has.
+            InvalidRequest: an option is unknown or wrong.
+            TrainingError: the data is too little for it; says what is missing.
+        """
         ...
 
 

@@ -9,15 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flyball.answers import ModelStatus, Served, Status, VersionDetails
+from flyball.answers import Experimented, ModelStatus, Served, Status, VersionDetails
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.names import VersionName
 from flyball.domain.routing import Route
+from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
-from flyball.errors import NotFound
+from flyball.errors import InvalidRequest, NotFound
 from flyball.settings import Settings
 from flyball.wiring import Platform
 
@@ -40,6 +41,12 @@ class Queries:
             workers=tuple(self.platform.target.workers()),
             models=tuple(self._model_status(name) for name in names),
         )
+
+    def rules(self, model: str) -> Rules | None:
+        """The business rules in force; None where none were ever set."""
+        from flyball.steps.set_rules import rules_of
+
+        return rules_of(self.platform.records, self._known(model))
 
     def versions(self, model: str) -> list[ModelVersion]:
         """All versions of a model, the oldest first."""
@@ -96,6 +103,65 @@ class Queries:
             LedgerBroken: names the first row that was changed, removed or reordered.
         """
         return self.platform.records.verify_ledger()
+
+    def lab(
+        self,
+        experiment: str,
+        model: str,
+        *,
+        version: str | None = None,
+        family: str | None = None,
+        **options: Any,
+    ) -> Experimented:
+        """Try a version or a family out on the newest data; nothing is recorded.
+
+        Args:
+            experiment: for example ``"launch"``; the application says which there are.
+            version: whose family and hyperparameters to try; default the one that serves, else the
+                newest.
+            family: a family with its default hyperparameters instead.
+            options: the experiment's own.
+
+        Raises:
+            InvalidRequest: both a version and a family are named, or an option is wrong.
+            NotFound: no such version or experiment, or there is nothing to try or to learn from.
+            TrainingError: the data is too little; says what is missing.
+        """
+        from flyball.steps.experiment import experiment as tried
+        from flyball.steps.experiment import subject
+        from flyball.steps.newest import newest
+
+        platform, records = self.platform, self.platform.records
+        if version is not None and family is not None:
+            raise InvalidRequest("a version has its own family: give VERSION or --family, not both")
+        data = newest(records, self._known(model))
+        chosen = None
+        if family is None:
+            chosen = (
+                self._version(model, version) if version is not None else subject(records, model)
+            )
+        name = chosen.family if chosen else str(family)
+        settings = chosen.recipe.hyperparameters if chosen else None
+        found = tried(
+            experiment,
+            application=platform.application(model),
+            family=name,
+            hyperparameters=settings,
+            data=data,
+            seed=platform.model(model).search.seed,
+            options=options,
+            datasets=platform.datasets,
+            executor=platform.executor,
+        )
+        return Experimented(
+            experiment=experiment,
+            model=model,
+            version=chosen.name if chosen else "",
+            family=name,
+            hyperparameters=settings or {},
+            data_version=data.version,
+            found=found,
+        )
 
     def _known(self, model: str) -> str:
         self.settings.model(model)

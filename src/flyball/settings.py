@@ -106,6 +106,15 @@ class Gates(_Section):
     false_alarms: float = Field(
         0.01, gt=0, lt=0.5, description="Share of clean batches that may be called abnormal."
     )
+    max_segment_loss: float = Field(
+        0.1, ge=0, description="Share of the champion's NDCG that a kind of players may lose."
+    )
+    max_shilled: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of players whose list an item may enter by 1% made-up users.",
+    )
 
 
 class Rollout(_Section):

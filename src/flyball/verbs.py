@@ -31,6 +31,7 @@ from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.deployment import Deployment
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import ModelVersion
+from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 from flyball.errors import InvalidRequest
@@ -207,6 +208,28 @@ class Flyball(Queries):
             serving=route.champion or "",
             reason=why,
             seconds=_acknowledged(bench, model, since=began),
+        )
+
+    def set_rules(self, model: str, document: Mapping[str, Any]) -> Rules:
+        """Put business rules in force, in place of those there are; serving follows in a second.
+
+        Args:
+            document: JSON types; the application says what may stand in it. Empty: no rules.
+
+        Raises:
+            ConfigurationError: the application cannot read them; says which key is wrong.
+            StaleWrite: somebody else set others in the meantime.
+        """
+        from flyball.steps.set_rules import set_rules
+
+        platform = self.platform
+        return set_rules(
+            self._known(model),
+            document,
+            application=platform.application(model),
+            records=platform.records,
+            clock=platform.clock,
+            actor=self.actor,
         )
 
     # --- how --------------------------------------------------------------------------------

@@ -252,6 +252,18 @@ def fit_candidate(request: Mapping[str, Any]) -> Any:
     return fit_candidate(asked, application=plugins.application(asked.application), models=models)
 
 
+def experiment(request: Mapping[str, Any]) -> Any:
+    """In a child process: carry out an experiment. See ``steps.experiment``."""
+    from flyball.steps.experiment import ExperimentRequest, carried_out
+
+    asked = ExperimentRequest(**request)
+    return carried_out(
+        asked,
+        application=plugins.application(asked.application),
+        family=plugins.model(asked.family),
+    )
+
+
 def measure_scoring(request: Mapping[str, Any]) -> Any:
     """In a child process: time the scoring of an artifact. See ``checks.latency``."""
     from flyball.checks.latency import measure

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 
 from flyball.ports import Model
 from flyball.recommend import Ease, Interactions, Popularity
@@ -19,11 +21,15 @@ class RecommenderContract(ModelContract):
     def data(self) -> Any:
         rng = np.random.default_rng(3)
         pairs = {"user_id": rng.integers(0, 60, 900), "item_id": rng.integers(0, 25, 900)}
-        return Interactions.from_frame(pl.DataFrame(pairs).unique(maintain_order=True))
+        frame = pl.DataFrame(pairs).unique(maintain_order=True)
+        hours = pl.Series("hours", rng.exponential(9.0, len(frame)))
+        days = pl.Series("day", rng.integers(14_000, 15_000, len(frame)))
+        words = csr_matrix(rng.integers(0, 2, (25, 12)).astype(np.float32))
+        return replace(Interactions.from_frame(frame.with_columns(hours, days)), features=words)
 
     @pytest.fixture
     def queries(self, data: Any) -> Any:
-        return data.matrix[:7]
+        return data.histories(slice(0, 7))
 
 
 class TestPopularity(RecommenderContract):

@@ -84,7 +84,7 @@ def picture(home: Path) -> dict[str, Any]:
         "dvc": (home / "data" / f"{MODEL}.dvc").read_text(),
         "data": [_names(home / place) for place in (".dvc/cache", "remote", "data")],
         "trials": [
-            (about["number"], about["family"], about["hyperparameters"], about["error"])
+            (about["number"], about["family"], about["hyperparameters"], about["note"])
             for about in (json.loads(json.loads(text)) for text, _ in _trials(home))
         ],
         "scratch": _names(home / "scratch"),

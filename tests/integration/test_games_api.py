@@ -103,7 +103,7 @@ def test_every_player_gets_ten_games_they_do_not_have(servable):
     artifact = servable.artifact
     for user in artifact.users[::50]:
         answer = servable.recommend(user.decode(), k=10)
-        owned = {artifact.items[column] for column in artifact.history(user.decode())}
+        owned = {artifact.items[column] for column in artifact.history(user.decode()).items}
         assert len(answer.items) == 10
         assert not owned & {item.game_id for item in answer.items}
         assert all(np.isfinite(item.score) for item in answer.items)
@@ -116,12 +116,27 @@ def test_the_player_with_most_games_is_scored_as_the_model_says(servable):
     scores = artifact.model.score(artifact.history(user))
     assert len(artifact.history(user)) > 1000
     for item in servable.recommend(user, k=20).items:
-        assert item.score == pytest.approx(scores[artifact.index[item.game_id]], abs=1e-5)
+        expected = artifact.calibration.apply(scores[artifact.index[item.game_id]])
+        assert item.score == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_portal_leads_to_portal_2_and_back(servable):
     assert "portal-2" in {game.game_id for game in servable.similar("portal", 3)}
     assert "portal" in {game.game_id for game in servable.similar("portal-2", 3)}
+
+
+def test_scores_are_about_as_likely_as_they_say(servable, prepared):
+    """Of the ten games shown to players with held-out games, so many were held out."""
+    train, test = prepared.final.train, prepared.final.test
+    said, came = 0.0, 0
+    for row in prepared.final.test_users[::5]:
+        held = {train.items[c] for c in test[[row]].indices}
+        history = [train.items[c] for c in train.matrix[[row]].indices]
+        for item in servable.recommend(None, history, 10).items:
+            said += item.score
+            came += item.game_id in held
+    assert came > 500
+    assert said / came == pytest.approx(1.0, abs=0.15)
 
 
 def test_the_model_passes_its_own_smoke_test(servable):

@@ -27,7 +27,7 @@ from flyball.domain.routing import Route, WorkerStatus, empty_route
 from flyball.domain.schema import Schema
 from flyball.domain.traffic import Event, EventType, answer_id
 from flyball.domain.validation import Verdict
-from flyball.errors import DeploymentError, StorageUnavailable
+from flyball.errors import ConfigurationError, DeploymentError, StorageUnavailable
 from flyball.executors.supervisor import Child
 from flyball.ports import Change, Host
 from flyball.serving.__main__ import main
@@ -65,6 +65,15 @@ class ToyApplication:
 
     def open(self, directory: Path) -> Constant:
         return Constant(directory)
+
+    def read_rules(self, document: Mapping[str, Any]) -> None:
+        """It has none.
+
+        Raises:
+            ConfigurationError: the document holds one.
+        """
+        if document:
+            raise ConfigurationError("toy has no business rules")
 
     def routes(self, host: Host) -> APIRouter:
         router = APIRouter()

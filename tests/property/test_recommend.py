@@ -13,6 +13,7 @@ from flyball.recommend import (
     Ease,
     EaseConfig,
     Fold,
+    Histories,
     HoldoutSplit,
     Interactions,
     ndcg,
@@ -112,7 +113,7 @@ def test_the_top_of_a_list_is_that_of_a_full_stable_sort(scores, k):
 def test_ease_of_any_data_is_finite_and_never_speaks_for_itself(table, strength, dropout):
     table[0, 0] = 1.0
     model = Ease.fit(interactions(table), EaseConfig(regularisation=strength, dropout=dropout))
-    weights = model.predict(csr_matrix(np.eye(table.shape[1], dtype=np.float32)))
+    weights = model.predict(Histories(csr_matrix(np.eye(table.shape[1], dtype=np.float32))))
     assert np.isfinite(weights).all()
     assert (np.diagonal(weights) == 0.0).all()
     assert (weights[table.sum(axis=0) == 0] == 0.0).all()

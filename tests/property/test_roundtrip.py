@@ -17,6 +17,7 @@ from flyball.domain.evidence import EvidenceKind
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, Slot, WorkerStatus
+from flyball.domain.rules import Rules
 from flyball.domain.traffic import Event, Window
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
@@ -28,6 +29,7 @@ KINDS = (
     DataBatch,
     DatasetVersion,
     Forgotten,
+    Rules,
     Run,
     ModelVersion,
     ValidationReport,

@@ -171,8 +171,10 @@ def _training(run: Run, now: datetime) -> Fact:
     if run.phase is RunPhase.FAILED:
         return Fact(name="Training", value="failed", detail=run.error, tone=BAD, at=at)
     made = label(run.version).number if run.version else "a version"
-    trials = len(run.result.trials) if run.result else run.trials_done
-    return Fact(name="Training", value=f"made {made}", detail=many(trials, "trial"), at=at)
+    detail = many(len(run.result.trials) if run.result else run.trials_done, "trial")
+    if run.result is not None and run.result.why:
+        detail += f"; {run.result.why}"
+    return Fact(name="Training", value=f"made {made}", detail=detail, at=at)
 
 
 def hint(

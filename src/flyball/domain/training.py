@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,15 @@ class SearchBudget:
     timeout_s: float
 
 
+class Origin(StrEnum):
+    """Why a configuration was tried."""
+
+    DEFAULT = "default"
+    EARLIER = "earlier run"
+    DRAWN = "drawn"
+    COMBINED = "combined"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One configuration that was tried.
@@ -35,6 +44,10 @@ class Trial:
         hyperparameters: JSON types.
         value: the objective on the validation part; None where it was pruned before the end.
         seconds: what it cost.
+        measures: every metric on the validation part; empty where ``value`` is None.
+        origin: why it was tried.
+        failed: it could not be fitted or measured.
+        note: why it has no value, or which earlier trial it repeats; in words.
     """
 
     number: int
@@ -42,6 +55,38 @@ class Trial:
     hyperparameters: Mapping[str, Any]
     value: float | None
     seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict)
+    origin: Origin = Origin.DRAWN
+    failed: bool = False
+    note: str = ""
+
+    @property
+    def state(self) -> str:
+        """``"complete"``, ``"pruned"`` or ``"failed"``."""
+        if self.value is not None:
+            return "complete"
+        return "failed" if self.failed else "pruned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The best trial of a family, beside the best trial of all.
+
+    Attributes:
+        family: the algorithm.
+        trial: its number.
+        value: the objective on the validation part.
+        behind: how much less that is than the best of all; 0 for that itself.
+        low, high: 95% interval of ``behind`` over the same units (users, rows); None for the best
+            itself, and where the objective is no mean over units.
+    """
+
+    family: str
+    trial: int
+    value: float
+    behind: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +99,10 @@ class TrainingResult:
         trials: everything that was tried.
         artifact: digest of the artifact directory.
         tracked_as: the tracker's run id.
+        objective: the metric that the search maximised.
+        why: why the winner won, in one sentence.
+        standings: each family at its best, the highest value first.
+        skipped: families that the data gave no reason to try, and why.
     """
 
     family: str
@@ -62,6 +111,10 @@ class TrainingResult:
     trials: tuple[Trial, ...]
     artifact: str
     tracked_as: str
+    objective: str = ""
+    why: str = ""
+    standings: tuple[Standing, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

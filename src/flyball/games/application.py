@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from flyball.errors import NotFound
 from flyball.games.tables import CATALOGUE, INTERACTIONS
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from flyball.games.business_rules import GameRules
     from flyball.ports import Evaluation, Host, Model, Prepared, Servable, Tables
 
 PROBED_PLAYERS = 64
@@ -27,10 +29,13 @@ class GamesApplication:
     """
 
     name = "games"
-    version = 2
+    version = 3
     schemas = (INTERACTIONS, CATALOGUE)
     objective = "ndcg@10"
-    families = ("popularity", "ease")
+    families = (
+        "popularity", "item_knn", "markov", "rp3beta", "content", "trending", "ease",
+        "sparse_ease", "feature_ease", "als", "sasrec", "blend",
+    )  # fmt: skip
     checks = ("artifact", "accuracy", "latency", "integration")
 
     def prepare(self, tables: Tables, *, seed: int) -> Prepared:
@@ -68,10 +73,13 @@ class GamesApplication:
             StorageUnavailable: the disk refused it.
         """
         from flyball.games.artifact import write
-        from flyball.games.preparation import catalogue
+        from flyball.games.preparation import catalogue, everything
 
-        games = catalogue(tables, prepared.final.train.items.tolist())
-        write(directory, cast(Any, model), prepared.final, games)
+        items = prepared.final.train.items.tolist()
+        games = catalogue(tables, items)
+        write(
+            directory, cast(Any, model), prepared.final, everything(tables, items), games
+        )
 
     def open(self, directory: Path) -> Servable:
         """Load an artifact for serving, its arrays mapped from disk.
@@ -83,6 +91,16 @@ class GamesApplication:
         from flyball.games.servable import GamesServable
 
         return GamesServable(Artifact.open(directory))
+
+    def read_rules(self, document: Mapping[str, Any]) -> GameRules:
+        """What the shop wants: hidden games, pins, boosts, diversity; see ``business_rules``.
+
+        Raises:
+            ConfigurationError: a key or value is wrong; says which.
+        """
+        from flyball.games.business_rules import read_rules
+
+        return read_rules(document)
 
     def routes(self, host: Host) -> APIRouter:
         """The API under ``/v1``."""
@@ -108,3 +126,26 @@ class GamesApplication:
         from flyball.games.exercise import exercise
 
         return exercise(url)
+
+    def experiment(
+        self,
+        name: str,
+        model: type[Model],
+        config: Any,
+        tables: Tables,
+        *,
+        seed: int,
+        options: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        """``launch``: hide the newest games and see who finds them; see ``launch.launch``.
+
+        Raises:
+            NotFound: there is no experiment of this name.
+            InvalidRequest: an option is unknown or wrong.
+            TrainingError: too few games can be hidden, or too few players have any.
+        """
+        if name != "launch":
+            raise NotFound(f"games has no experiment {name!r}; there is launch")
+        from flyball.games.launch import asked, launch
+
+        return launch(model, config, tables, seed=seed, **asked(options))

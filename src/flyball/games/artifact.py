@@ -6,10 +6,17 @@
     items.npy         game ids, sorted, fixed-width Unicode; column c of the model is items[c]
     catalogue.json    what is known of each of them
     popularity.npy    int32, shape (n_games,): players who have the game
+    shares.npy        float32, shape (n_games,): the same as a share, what is long ago counting less
+    embeddings.npy    float32, shape (n_games, d): unit rows, what is known of the games; if any is
+    calibration.npy   what the model's scores mean, as ``recommend.calibrated`` writes it
+    calibration_popular.npy   the same of ``shares``
+    reliability.json  how far ``calibration`` can be trusted
     users.npy         player ids in UTF-8, sorted, fixed-width bytes
     indptr.npy        int32, shape (n_players + 1,)
     indices.npy       int32: games of player p are indices[indptr[p]:indptr[p + 1]], rising
-    model/            what the model's ``save`` wrote
+    hours.npy         float32, of each of these: how long it was played; NaN where unknown. Only
+    days.npy          where known; float32, since when the player has it, days since 1970-01-01
+    model/            what the model's ``save`` wrote; new games beside it, as ``Newcomers`` does
 
 The players' games are all there are, the held-out ones included: a game somebody has is never
 recommended to them. The model is exactly the one that was validated, fitted on the training part.
@@ -36,13 +43,23 @@ from flyball.errors import (
     TrainingError,
 )
 from flyball.games.catalogue import Catalogue
+from flyball.games.meaning import covered, write_meaning
 from flyball.recommend.arrays import write_array
+from flyball.recommend.calibrated import open_calibration
+from flyball.recommend.histories import History
+from flyball.recommend.newcomers import Covering
+from flyball.recommend.popularity import Popularity, PopularityConfig
+from flyball.recommend.tfidf import embeddings
 
 if TYPE_CHECKING:
+    from flyball.recommend.interactions import Interactions
     from flyball.recommend.protocols import Recommender
     from flyball.recommend.split import Fold
+    from flyball.stats.probability import Calibration
 
-FORMAT = 1
+FORMAT = 2
+DIMENSIONS = 64
+"""Of the vectors of what is known of a game."""
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,35 +72,48 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_players: int
 
 
-def write(directory: Path, model: Recommender, fold: Fold, catalogue: Catalogue) -> None:
+def write(
+    directory: Path,
+    model: Recommender,
+    fold: Fold,
+    whole: Interactions,
+    catalogue: Catalogue,
+) -> None:
     """Write every file of the artifact into ``directory`` (made if absent).
 
     Args:
-        model: fitted on ``fold.train``.
-        fold: the whole data, both parts.
-        catalogue: of exactly the games of the fold.
+        model: fitted on the training part of ``fold``; made to cover the games nobody had in it.
+        fold: what the model was fitted on, and what its scores are calibrated by.
+        whole: the whole data, both parts.
+        catalogue: of exactly its games.
 
     Raises:
-        TrainingError: the model was not fitted on this fold's catalogue.
+        TrainingError: the model was not fitted on this data's catalogue.
         StorageUnavailable: the disk refused it.
     """
-    items = fold.train.items
-    if len(model.similar(0)) != len(items):
+    items = whole.items
+    if model.n_items != len(items):
         raise TrainingError(
-            f"the {model.family} model scores {len(model.similar(0))} games, the data has "
+            f"the {model.family} model scores {model.n_items} games, the data has "
             f"{len(items)}; package a model with the data it was fitted on"
         )
-    whole = (fold.train.matrix + fold.test).tocsr()
-    whole.sort_indices()
     # sorted already: UTF-8 keeps the order of code points
-    users = np.array([user.encode() for user in fold.train.users.tolist()], dtype=np.bytes_)
-    model.save(directory / "model")
+    users = np.array([user.encode() for user in whole.users.tolist()], dtype=np.bytes_)
+    covering = covered(model, fold.train)
+    covering.save(directory / "model")
+    write_meaning(directory, covering, fold)
+    write_array(directory, "shares", Popularity.fit(whole, PopularityConfig()).shares)
+    if fold.train.features is not None:
+        vectors = embeddings(fold.train.features, DIMENSIONS)
+        write_array(directory, "embeddings", vectors)
     write_array(directory, "items", items)
     write_array(directory, "users", users)
-    write_array(directory, "indptr", whole.indptr.astype(np.int32))
-    write_array(directory, "indices", whole.indices.astype(np.int32))
-    counts = np.bincount(whole.indices, minlength=len(items))
-    write_array(directory, "popularity", counts.astype(np.int32))
+    write_array(directory, "indptr", whole.matrix.indptr.astype(np.int32))
+    write_array(directory, "indices", whole.matrix.indices.astype(np.int32))
+    write_array(directory, "popularity", whole.counts.astype(np.int32))
+    for name, values in (("hours", whole.hours), ("days", whole.days)):
+        if values is not None:
+            write_array(directory, name, values)
     about = About(FORMAT, model.family, model.version, len(items), len(users))
     try:
         catalogue.save(directory / "catalogue.json")
@@ -105,9 +135,13 @@ class Artifact:
         items: shape (n_games,), game ids, sorted.
         index: the column of a game id.
         popularity: int32, shape (n_games,), players who have it.
-        shares: float32, shape (n_games,), the same as a share of all players, in [0, 1].
+        shares: float32, shape (n_games,), the same as a share of all players, in [0, 1], what is
+            long ago counting less: what players are shown of whom nothing is known.
+        calibration: what scores of the model mean; ``popular``: what ``shares`` do.
+        embeddings: what is known of the games, as vectors; None where nothing is.
+        newest: the last of ``days``; 0 where they are not known.
         users: shape (n_players,), ids in UTF-8, sorted.
-        indptr, indices: the players' games, as the module says.
+        indptr, indices, hours, days: the players' games, as the module says.
     """
 
     about: About
@@ -118,13 +152,19 @@ class Artifact:
     users: NDArray[np.bytes_]
     indptr: NDArray[np.int32]
     indices: NDArray[np.int32]
+    shares: NDArray[np.float32]
+    calibration: Calibration
+    popular: Calibration
+    embeddings: NDArray[np.float32] | None = None
+    hours: NDArray[np.float32] | None = None
+    days: NDArray[np.float32] | None = None
     index: dict[str, int] = field(init=False, repr=False)
-    shares: NDArray[np.float32] = field(init=False, repr=False)
+    newest: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {item: n for n, item in enumerate(self.items)})
-        shares = self.popularity / max(1, len(self.users))
-        object.__setattr__(self, "shares", shares.astype(np.float32))
+        newest = 0.0 if self.days is None else float(self.days.max(initial=0.0))
+        object.__setattr__(self, "newest", newest)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -148,16 +188,25 @@ class Artifact:
             users=_array(directory, "users", "S"),
             indptr=_array(directory, "indptr", "i"),
             indices=_array(directory, "indices", "i"),
+            shares=_array(directory, "shares", "f"),
+            calibration=open_calibration(directory, "calibration"),
+            popular=open_calibration(directory, "calibration_popular"),
+            embeddings=_optional(directory, "embeddings", ndim=2),
+            hours=_optional(directory, "hours"),
+            days=_optional(directory, "days"),
         )
         opened._require_consistent(directory)
         return opened
 
-    def history(self, user: str) -> NDArray[np.int32]:
-        """Columns of the games of a player, rising; empty for a player not in the data."""
+    def history(self, user: str) -> History:
+        """The games of a player, columns rising; empty for a player not in the data."""
         row = self.row(user)
-        if row is None:
-            return self.indices[:0]
-        return self.indices[self.indptr[row] : self.indptr[row + 1]]
+        part = slice(0, 0) if row is None else slice(self.indptr[row], self.indptr[row + 1])
+        return History(
+            self.indices[part],
+            None if self.hours is None else self.hours[part],
+            None if self.days is None else self.days[part],
+        )
 
     def row(self, user: str) -> int | None:
         """The place of a player among ``users``, or None."""
@@ -172,6 +221,8 @@ class Artifact:
         rises = np.all(np.diff(self.indptr) >= 0) if len(self.indptr) else False
         if not (
             len(self.items) == len(self.popularity) == len(self.catalogue) == n_games > 0
+            and len(self.shares) == n_games
+            and (self.embeddings is None or len(self.embeddings) == n_games)
             and all(g.game_id == i for g, i in zip(self.catalogue, self.items, strict=True))
             and len(self.users) == n_players == len(self.indptr) - 1
             and rises
@@ -179,7 +230,8 @@ class Artifact:
             and self.indptr[-1] == len(self.indices)
             and (len(self.indices) == 0 or self.indices.min() >= 0)
             and (len(self.indices) == 0 or self.indices.max() < n_games)
-            and len(self.model.similar(0)) == n_games
+            and all(a is None or len(a) == len(self.indices) for a in (self.hours, self.days))
+            and self.model.n_items == n_games
         ):
             raise _damaged(directory, "its files do not fit each other")
 
@@ -202,6 +254,8 @@ def _model(about: About, directory: Path) -> Recommender:
             f"it was made by {about.family}@{about.family_version}, installed is "
             f"{about.family}@{family.version}",
         )
+    if (directory / "newcomers_items.npy").exists():
+        return cast("Recommender", Covering.load(directory, family))
     return family.load(directory)
 
 
@@ -215,15 +269,19 @@ def _family(name: str) -> type[Recommender]:
     return cast("type[Recommender]", found[0].load())
 
 
-def _array(directory: Path, name: str, kind: str) -> NDArray[Any]:
+def _array(directory: Path, name: str, kind: str, ndim: int = 1) -> NDArray[Any]:
     path = directory / f"{name}.npy"
     try:
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(directory, f"{path.name} cannot be read: {error}") from error
-    if array.dtype.kind != kind or array.ndim != 1:
+    if array.dtype.kind != kind or array.ndim != ndim:
         raise _damaged(directory, f"{path.name} holds {array.dtype} of shape {array.shape}")
     return array
+
+
+def _optional(directory: Path, name: str, ndim: int = 1) -> NDArray[np.float32] | None:
+    return _array(directory, name, "f", ndim) if (directory / f"{name}.npy").exists() else None
 
 
 def _damaged(directory: Path, reason: str) -> ArtifactCorrupt:

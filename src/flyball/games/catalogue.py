@@ -53,6 +53,8 @@ class Game:
         released: the first full release anywhere; of a game known in early access, that date.
         price_usd: usual list price in US dollars; 0 for free to play.
         developer: who made it first.
+        publisher: who sells it.
+        age_rating: the least age in years it is meant for.
     """
 
     game_id: str
@@ -63,6 +65,8 @@ class Game:
     released: date | None = None
     price_usd: float | None = None
     developer: str | None = None
+    publisher: str | None = None
+    age_rating: int | None = None
 
 
 class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +126,7 @@ def merged(listed: Game | None, known: Game | None) -> Game | None:
         released=listed.released or known.released,
         price_usd=known.price_usd if listed.price_usd is None else listed.price_usd,
         developer=listed.developer or known.developer,
+        publisher=listed.publisher or known.publisher,
     )
 
 

@@ -12,9 +12,13 @@ import httpx
 from flyball.domain.traffic import answered_by
 
 TIMEOUT_S = 10.0
+TYPO_NEEDS = 6
+"""Letters of a title that is still itself without one of them."""
 PATHS = (
     "/v1/recommendations",
     "/v1/recommendations/{user_id}",
+    "/v1/why-not/{user_id}/{game_id}",
+    "/v1/search",
     "/v1/events",
     "/v1/games",
     "/v1/games/{game_id}",
@@ -37,7 +41,10 @@ def exercise(url: str) -> Iterator[Found]:
             ("recommendations for a player never seen", _newcomer),
             ("recommendations for a history", _history),
             ("recommendations under filters", _filtered),
+            ("diverse recommendations", _diverse),
+            ("why not, for every game of a list", _why_not),
             ("similar games", _similar),
+            ("a search with a typo", _search),
             ("an unknown game is a problem document", _unknown_game),
             ("an invalid request is a problem document", _invalid),
             ("events", _events),
@@ -137,14 +144,55 @@ def _filtered(client: httpx.Client) -> str:
     return f"{len(shown)} free games, none of the {len(excluded)} excluded"
 
 
+def _diverse(client: httpx.Client) -> str:
+    plain = _recommended(client.post("/v1/recommendations", json={"k": 5}), k=5, owned=set())
+    asked = {"k": 5, "diversity": 0.5}
+    items = _recommended(client.post("/v1/recommendations", json=asked), k=5, owned=set())
+    _expect(len(items) == len(plain), f"{len(items)} games with diversity, {len(plain)} without")
+    return ", ".join(item["title"] for item in items)
+
+
+def _why_not(client: httpx.Client) -> str:
+    user = f"newcomer-{secrets.token_hex(8)}"
+    path, genre = f"/v1/recommendations/{user}", "\N{NO ENTRY SIGN}"
+    items = _recommended(client.get(path, params={"k": 3}), k=3, owned=set())
+    for place, item in enumerate(items, 1):
+        asked = f"/v1/why-not/{user}/{item['game_id']}"
+        fate = _answered(client.get(asked, params={"k": 3}))
+        found = (fate["verdict"], fate["rank"])
+        _expect(found == ("recommended", place), f"{found} of the game at place {place}")
+        barred = _answered(client.get(asked, params={"genres": genre}))["verdict"]
+        _expect(barred == "filtered", f"{barred} of a game that a filter leaves out")
+    return f"{len(items)} games are where the list says"
+
+
 def _similar(client: httpx.Client) -> str:
     items = _recommended(client.post("/v1/recommendations", json={"k": 1}), k=1, owned=set())
     game_id = items[0]["game_id"]
-    answer = client.get(f"/v1/games/{game_id}/similar", params={"k": 3})
-    _expect(answer.status_code == 200, f"{answer.status_code}: {answer.text[:200]}")
-    alike = [item["game_id"] for item in answer.json()["items"]]
-    _expect(len(alike) <= 3 and game_id not in alike, f"{alike} to {game_id}")
+    for content in (0.5, 0.0):
+        asked = {"k": 3, "content": content}
+        found = _answered(client.get(f"/v1/games/{game_id}/similar", params=asked))
+        alike = [item["game_id"] for item in found["items"]]
+        _expect(len(alike) <= 3 and game_id not in alike, f"{alike} to {game_id}")
     return f"{', '.join(alike) or 'nothing'} to {game_id}"
+
+
+def _search(client: httpx.Client) -> str:
+    titles = [game["title"] for game in _page(client, limit=200)["items"]]
+    longest = max(titles, key=len)
+    typed = longest[:2] + longest[3:] if len(longest) > TYPO_NEEDS else longest
+    items = _answered(client.get("/v1/search", params={"q": typed, "k": 10}))["items"]
+    found = [item["title"] for item in items]
+    _expect(longest in found, f"{typed!r} does not find {longest!r} but {found}")
+    scores = [item["score"] for item in items]
+    _expect(scores == sorted(scores, reverse=True), "the best match does not come first")
+    return f"{typed!r} finds {longest!r}"
+
+
+def _answered(answer: httpx.Response) -> dict[str, Any]:
+    _expect(answer.status_code == 200, f"{answer.status_code}: {answer.text[:200]}")
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _unknown_game(client: httpx.Client) -> str:

@@ -77,11 +77,13 @@ def join_report(rows: pl.DataFrame, listing: Listing) -> Mapping[str, Any]:
 
 def _whole(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with every column that is needed; absent ones hold null."""
-    texts = ("user_id", "title", "item_id", "game_id", "event")
-    absent = [pl.lit(None, pl.String).alias(name) for name in texts if name not in frame.columns]
-    whole = (
-        frame.with_columns(absent)
-        if frame.width
-        else pl.DataFrame(schema=dict.fromkeys(texts, pl.String))
-    )
-    return whole.with_columns(pl.col(texts).cast(pl.String))
+    needed = {
+        **dict.fromkeys(("user_id", "title", "item_id", "game_id", "event"), pl.String()),
+        "value": pl.Float64(),
+        "timestamp": pl.Datetime("us"),
+    }
+    if not frame.width:
+        return pl.DataFrame(schema=needed)
+    absent = [pl.lit(None, t).alias(n) for n, t in needed.items() if n not in frame.columns]
+    texts = [name for name, type_ in needed.items() if type_ == pl.String]
+    return frame.with_columns(absent).with_columns(pl.col(texts).cast(pl.String))

@@ -75,7 +75,8 @@ def _game(row: Mapping[str, Any]) -> Game:
     genres, tags = words(*(row.get(name) or () for name in ("genres", "tags", "specs")))
     if row.get("early_access"):
         tags = tuple(sorted({*tags, "early-access"}))
-    developer = row.get("developer")
+    developer, publisher = row.get("developer"), row.get("publisher")
+    age = row.get("age_rating")
     return Game(
         game_id=row["game_id"],
         title=unescape(row["name"]),
@@ -84,6 +85,8 @@ def _game(row: Mapping[str, Any]) -> Game:
         released=_day(row.get("release_date")),
         price_usd=row.get("price"),
         developer=unescape(developer) if developer else None,
+        publisher=unescape(publisher) if publisher else None,
+        age_rating=None if age is None else int(age),
     )
 
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: the requests, their bounds, and the answers.
+"""What comes over the wire: the requests and their bounds. The answers are in ``replies.py``.
 
 One struct each. Requests are decoded by these structs and documented from them (``openapi.py``),
 so what is documented is what is accepted. Text that reaches a store may hold no control character.
@@ -20,9 +20,10 @@ _TEXT_OR_NONE = _TEXT.replace("+", "*", 1)
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=_TEXT)]
 GameId = Annotated[str, Meta(min_length=1, max_length=128)]
-GameIds = Annotated[list[GameId], Meta(max_length=10_000)]
+GameIds = Annotated[list[GameId], Meta(max_length=100_000)]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=100)]
 K = Annotated[int, Meta(ge=1, le=100, description="How many games to answer at most.")]
+Dollars = Annotated[float, Meta(ge=0, le=1e9)]
 Scalar = str | int | float | bool | None
 
 
@@ -35,11 +36,44 @@ class Filters(Struct, forbid_unknown_fields=True, frozen=True):
     platforms: Annotated[
         Names | None, Meta(description="At least one of these; case is ignored.")
     ] = None
-    max_price: Annotated[float, Meta(ge=0, description="US dollars.")] | None = None
+    tags: Annotated[Names | None, Meta(description="At least one of these; case is ignored.")] = (
+        None
+    )
+    exclude_genres: Annotated[
+        Names | None, Meta(description="None of these; a game of no known genre passes.")
+    ] = None
+    exclude_tags: Annotated[
+        Names | None, Meta(description="None of these; a game without tags passes.")
+    ] = None
+    min_price: Annotated[Dollars | None, Meta(description="US dollars.")] = None
+    max_price: Annotated[Dollars | None, Meta(description="US dollars.")] = None
     released_after: Annotated[
         date | None, Meta(description="First released later than this day.")
     ] = None
+    released_before: Annotated[date | None, Meta(description="First released before this day.")] = (
+        None
+    )
+    max_age_rating: Annotated[
+        Annotated[int, Meta(ge=0, le=99)] | None,
+        Meta(description="Meant for players of this age in years, or younger ones."),
+    ] = None
     exclude: Annotated[GameIds, Meta(description="Games not to answer.")] = []
+
+
+LISTS = frozenset({"genres", "platforms", "tags", "exclude_genres", "exclude_tags", "exclude"})
+"""Query parameters that may be given several times."""
+
+MinScore = Annotated[
+    Annotated[float, Meta(ge=-1e9, le=1e9)] | None,
+    Meta(description="Leave out games that score lower: the least probability that will do."),
+]
+Diversity = Annotated[
+    Annotated[float, Meta(ge=0, le=1)] | None,
+    Meta(
+        description="0: the likeliest games; 1: games as unlike each other as there are. "
+        "Default: as the shop's rules say, else 0."
+    ),
+]
 
 
 class RecommendationRequest(Struct, forbid_unknown_fields=True, frozen=True):
@@ -54,18 +88,29 @@ class RecommendationRequest(Struct, forbid_unknown_fields=True, frozen=True):
     ] = []
     k: K = 10
     filters: Filters | None = None
-    min_score: Annotated[
-        float | None, Meta(description="Leave out games that score lower; on the model's scale.")
-    ] = None
+    min_score: MinScore = None
+    diversity: Diversity = None
     context: Annotated[
         Annotated[dict[str, Scalar], Meta(max_length=32)] | None,
         Meta(description="Notes of the caller, flat; no model reads them yet."),
     ] = None
 
 
-class RecommendationQuery(Struct, frozen=True):
-    """Query of ``GET /v1/recommendations/{user_id}``."""
+class RecommendationQuery(Filters, forbid_unknown_fields=False, frozen=True):
+    """Query of ``GET /v1/recommendations/{user_id}`` and ``/v1/why-not/{user_id}/{game_id}``."""
 
+    k: K = 10
+    min_score: MinScore = None
+    diversity: Diversity = None
+
+
+class SearchQuery(Struct, frozen=True):
+    """Query of ``GET /v1/search``."""
+
+    q: Annotated[
+        Annotated[str, Meta(max_length=1000)],
+        Meta(description="What somebody typed; of a long text the first 200 characters count."),
+    ]
     k: K = 10
 
 
@@ -73,6 +118,13 @@ class SimilarQuery(Struct, frozen=True):
     """Query of ``GET /v1/games/{game_id}/similar``."""
 
     k: K = 10
+    content: Annotated[
+        Annotated[float, Meta(ge=0, le=1)],
+        Meta(
+            description="0: alike is what the same players have; 1: what is described alike; "
+            "between: both. A game nobody has yet is always compared by what it is."
+        ),
+    ] = 0.0
 
 
 _Search = Annotated[str, Meta(max_length=200)]
@@ -95,6 +147,13 @@ class UserPath(Struct, frozen=True):
     """Path of ``GET /v1/recommendations/{user_id}``."""
 
     user_id: Id
+
+
+class WhyNotPath(Struct, frozen=True):
+    """Path of ``GET /v1/why-not/{user_id}/{game_id}``."""
+
+    user_id: Id
+    game_id: GameId
 
 
 class GamePath(Struct, frozen=True):
@@ -136,87 +195,3 @@ class EventIn(Struct, forbid_unknown_fields=True, frozen=True):
             raise InvalidRequest(
                 f"timestamp {self.timestamp.isoformat()} is out of range; send a later one"
             ) from error
-
-
-class Rejected(Struct, frozen=True):
-    """An event that was not stored: its place in the array, and why."""
-
-    index: int
-    detail: str
-
-
-class EventsAnswer(Struct, frozen=True):
-    """What became of the events. Accepted ones are on disk."""
-
-    accepted: int
-    duplicates: int
-    rejected: list[Rejected]
-
-
-class Reason(Struct, frozen=True):
-    """A game the player has that speaks for the answer.
-
-    ``share`` is its part of the positive terms shown, so the shares of an item sum to 1.
-    """
-
-    game_id: str
-    share: Annotated[float, Meta(ge=0, le=1)]
-
-
-class Recommendation(Struct, frozen=True):
-    """One recommended game. A higher score is better; scores of two versions do not compare."""
-
-    game_id: str
-    title: str
-    score: float
-    reasons: list[Reason]
-
-
-class RecommendationsAnswer(Struct, frozen=True):
-    """The best games, best first; ``underfilled`` where there were fewer than asked for."""
-
-    recommendation_id: str
-    model: str
-    model_version: str
-    variant: Literal["champion", "challenger"]
-    items: list[Recommendation]
-    underfilled: bool
-
-
-class SimilarGame(Struct, frozen=True):
-    """One game that players of another one like."""
-
-    game_id: str
-    title: str
-    score: float
-
-
-class SimilarAnswer(Struct, frozen=True):
-    """Games like one game, the likest first; only those it speaks for."""
-
-    game_id: str
-    model: str
-    model_version: str
-    variant: Literal["champion", "challenger"]
-    items: list[SimilarGame]
-    underfilled: bool
-
-
-class GameAnswer(Struct, frozen=True):
-    """What is known of a game; null or empty is not known."""
-
-    game_id: str
-    title: str
-    genres: list[str]
-    tags: list[str]
-    platforms: list[str]
-    released: date | None
-    price_usd: float | None
-    developer: str | None
-
-
-class GamesAnswer(Struct, frozen=True):
-    """One page of games by rising id; ``next_cursor`` is null on the last page."""
-
-    items: list[GameAnswer]
-    next_cursor: str | None

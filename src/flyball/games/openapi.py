@@ -15,17 +15,23 @@ import msgspec
 from flyball.games.messages import (
     MAX_EVENTS,
     EventIn,
-    EventsAnswer,
-    GameAnswer,
     GamePath,
-    GamesAnswer,
     GamesQuery,
     RecommendationQuery,
     RecommendationRequest,
-    RecommendationsAnswer,
-    SimilarAnswer,
+    SearchQuery,
     SimilarQuery,
     UserPath,
+    WhyNotPath,
+)
+from flyball.games.replies import (
+    EventsAnswer,
+    GameAnswer,
+    GamesAnswer,
+    RecommendationsAnswer,
+    SearchAnswer,
+    SimilarAnswer,
+    WhyNotAnswer,
 )
 
 _PREFIX = "#/$defs/"
@@ -40,12 +46,15 @@ PROBLEM = {
         "instance": {"type": "string"},
     },
 }
-ITEM = {
-    "game_id": "portal-2",
-    "title": "Portal 2",
-    "score": 0.83,
-    "reasons": [{"game_id": "portal", "share": 0.71}, {"game_id": "half-life-2", "share": 0.29}],
+BECAUSE = {
+    "reasons": [
+        {"game_id": "portal", "share": 0.61, "kind": "game"},
+        {"game_id": "half-life-2", "share": 0.22, "kind": "game"},
+    ],
+    "rest": 0.17,
+    "exact": True,
 }
+ITEM = {"game_id": "portal-2", "title": "Portal 2", "score": 0.31, **BECAUSE}
 ANSWERED_BY = {
     "model": "games",
     "model_version": "1.0.0-0123abcd-89ef4567",
@@ -56,6 +65,7 @@ RECOMMENDED = {
     **ANSWERED_BY,
     "items": [ITEM],
     "underfilled": False,
+    "score_kind": "probability",
 }
 REQUEST = {
     "user_id": "player-17",
@@ -83,6 +93,8 @@ GAME = {
     "released": "2011-04-18",
     "price_usd": 9.99,
     "developer": "Valve",
+    "publisher": "Valve",
+    "age_rating": 10,
 }
 
 
@@ -107,6 +119,33 @@ def recommend_to() -> dict[str, Any]:
     return {
         "parameters": _parameters(UserPath, RecommendationQuery, {"user_id": "player-17"}),
         "responses": _responses(RecommendationsAnswer, RECOMMENDED),
+    }
+
+
+def why_not() -> dict[str, Any]:
+    """``GET /v1/why-not/{user_id}/{game_id}``."""
+    asked = {"user_id": "player-17", "game_id": "portal-2"}
+    example = {
+        **asked,
+        **ANSWERED_BY,
+        "verdict": "ranked",
+        "detail": "13 games come before 'Portal 2'; 10 were asked for",
+        "rank": 14,
+        "score": 0.04,
+        **BECAUSE,
+    }
+    return {
+        "parameters": _parameters(WhyNotPath, RecommendationQuery, asked),
+        "responses": _responses(WhyNotAnswer, example),
+    }
+
+
+def search() -> dict[str, Any]:
+    """``GET /v1/search``."""
+    found = {"game_id": "portal-2", "title": "Portal 2", "score": 0.97, "matched": "title"}
+    return {
+        "parameters": _parameters(None, SearchQuery, {"q": "prtal 2"}),
+        "responses": _responses(SearchAnswer, {"items": [found]}),
     }
 
 

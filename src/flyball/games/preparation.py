@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from flyball.errors import TrainingError
 from flyball.games.catalogue import Catalogue
+from flyball.games.features import features
 from flyball.games.joining import GAME, join_report, owned
 from flyball.games.listing import Listing
+from flyball.games.splitting import MIN_GAMES_OF_PLAYER, MIN_PLAYERS, divided, sizes
+from flyball.games.worth_trying import reasons_not_to_try
 from flyball.ports import Prepared
-from flyball.recommend.split import Fold, HoldoutSplit
+from flyball.recommend.interactions import Interactions
+from flyball.recommend.split import Fold
 
 if TYPE_CHECKING:
     from flyball.ports import Tables
-    from flyball.recommend.interactions import Interactions
-
-MIN_PLAYERS = 20
-"""Players with ``MIN_GAMES_OF_PLAYER`` games: fewer say nothing about a model."""
-
-MIN_GAMES_OF_PLAYER = 5
-"""Players with fewer games are learnt from and never judged by."""
 
 MIN_GAMES = 10
 """A catalogue below this leaves nothing to rank."""
 
-NARROW = 1024
-"""Items in the cheap fold of the search."""
+MAX_NEW_GAMES = 2000
+"""Games nobody has that take part: each costs every answer a little."""
 
-NARROW_FROM = 1500
-"""With fewer items than this the whole fold is cheap enough."""
-
-SEARCH_MIN_GAMES = 3
-"""As ``MIN_GAMES_OF_PLAYER``, for the search: its players have a fifth of their games fewer."""
+NEW_FOR = timedelta(days=365)
+"""Older games that nobody has are not new; nobody wants them."""
 
 
 def interactions(rows: pl.DataFrame) -> pl.DataFrame:
@@ -47,15 +42,22 @@ def interactions(rows: pl.DataFrame) -> pl.DataFrame:
         rows: as ``joining.owned`` gives them.
 
     Returns:
-        columns ``user_id`` and ``item_id`` (a game id), distinct, in order. Rows without a user or
-        a game, and ids with a NUL character (which no request can name), are left out.
+        columns ``user_id``, ``item_id`` (a game id), ``hours`` played (null where no play says so)
+        and ``day`` (the first that is known), in order of the first two, each pair once. Rows
+        without a user or a game, and ids with a NUL character (which no request can name), are
+        left out.
     """
     user = pl.col("user_id")
     usable = user.is_not_null() & (user != "") & ~user.str.contains("\0", literal=True)
+    played = pl.when(pl.col("event") == "play").then(pl.col("value"))
+    known = played.is_not_null().any()
     return (
         rows.filter(usable & pl.col(GAME).is_not_null())
-        .select("user_id", pl.col(GAME).alias("item_id"))
-        .unique()
+        .group_by("user_id", pl.col(GAME).alias("item_id"))
+        .agg(
+            pl.when(known).then(played.sum()).alias("hours"),
+            pl.col("timestamp").min().dt.date().alias("day"),
+        )
         .sort("user_id", "item_id")
     )
 
@@ -66,9 +68,12 @@ def catalogue(tables: Tables, game_ids: Iterable[str]) -> Catalogue:
     The ingested catalogue comes first, then the facts that come with Flyball, then the spelling of
     the title that most rows use (ties: the first in order).
     """
-    ids = list(game_ids)
     listing = Listing.of(tables)
-    spelled = titles(owned(tables, listing))
+    return _catalogue(owned(tables, listing), listing, list(game_ids))
+
+
+def _catalogue(rows: pl.DataFrame, listing: Listing, ids: list[str]) -> Catalogue:
+    spelled = titles(rows)
     return Catalogue.of({id: spelled.get(id, id) for id in ids}, listing.games(ids))
 
 
@@ -85,10 +90,9 @@ def titles(rows: pl.DataFrame) -> dict[str, str]:
 
 
 def prepare(tables: Tables, *, seed: int, baseline: str) -> Prepared:
-    """Hold out a fifth of the games of each player with five or more, by hash.
+    """Divide what players have, as ``splitting.divided`` does, and say what is worth trying.
 
-    The search gets its own holdout of the training part under another key, so that what decides
-    in the end was never looked at.
+    New games that the catalogue lists take part in the end only.
 
     Raises:
         TrainingError: too little data to learn or to judge from; says how much is needed.
@@ -98,24 +102,67 @@ def prepare(tables: Tables, *, seed: int, baseline: str) -> Prepared:
     pairs = interactions(rows)
     unresolved = rows[GAME].null_count()
     _require_enough(pairs, unresolved)
-    split = HoldoutSplit(seed=seed, min_items=MIN_GAMES_OF_PLAYER)
-    final = split.fold(pairs)
-    search_split = HoldoutSplit(seed=_derived(seed), min_items=SEARCH_MIN_GAMES)
-    search = _rising(search_split.fold(_pairs_of(final.train)))
+    parts = divided(pairs, seed=seed)
+    newest = cast("date | None", pairs["day"].max())
+    new = new_games(listing, parts.final.train.items.tolist(), newest=newest)
+    final = parts.final.widened(new)
+    items = final.train.items
+    words = features(_catalogue(rows, listing, items.tolist()))
+    search = [_described(fold, items, words) for fold in parts.search]
+    final = final.described(words)
+    told = reasons_not_to_try(search[-1].train, seed=seed)
     described = {
-        "kind": "holdout by hash of player and game",
-        **asdict(split),
+        **parts.described,
         "rows": rows.height,
         "unresolved": unresolved,
-        "search": {
-            **asdict(search_split),
-            "fidelities": [len(fold.train.items) for fold in search],
-            "test_players": [len(fold.test_users) for fold in search],
-        },
-        **_sizes(final),
+        **sizes(final),
+        "new_games": len(new),
+        "order": told.order,
         **({"catalogue": join_report(rows, listing)} if listing.rows.height else {}),
     }
-    return Prepared(split=described, search=search, final=final, baseline=baseline)
+    return Prepared(
+        split=described, search=search, final=final, baseline=baseline, skipped=told.skipped
+    )
+
+
+def everything(tables: Tables, items: Iterable[str]) -> Interactions:
+    """All that players have, what was held out too.
+
+    Args:
+        items: ids of the games there are; those nobody has may be among them.
+    """
+    pairs = interactions(owned(tables, Listing.of(tables)))
+    return Interactions.from_frame(pairs).widened(items)
+
+
+def new_games(listing: Listing, known: Collection[str], *, newest: date | None) -> list[str]:
+    """Listed games that nobody has yet and that may be new: the last to be released.
+
+    Args:
+        known: games that somebody has.
+        newest: the last day of the players' rows, where these are dated. Games of the year before
+            it count; what came later did not exist then.
+    """
+    if not listing.rows.height or "release_date" not in listing.rows.columns:
+        return []
+    released = pl.col("release_date").cast(pl.Date)
+    wanted = released.is_not_null() & ~pl.col("game_id").is_in(list(known))
+    if newest is not None:
+        wanted &= (released <= newest) & (released > newest - NEW_FOR)
+    return sorted(
+        listing.rows.unique("game_id", keep="first", maintain_order=True)
+        .filter(wanted)
+        .sort([released, "game_id"], descending=[True, False])["game_id"]
+        .head(MAX_NEW_GAMES)
+        .to_list()
+    )
+
+
+def _described(fold: Fold, items: NDArray[np.str_], words: csr_matrix | None) -> Fold:
+    """The fold with its games' part of the features of all ``items``."""
+    if words is None:
+        return fold
+    return fold.described(words[np.searchsorted(items, fold.train.items)])
 
 
 def _require_enough(pairs: pl.DataFrame, unresolved: int) -> None:
@@ -133,41 +180,3 @@ def _require_enough(pairs: pl.DataFrame, unresolved: int) -> None:
             f"{MIN_GAMES_OF_PLAYER} or more of them; a recommender needs at least {MIN_GAMES} "
             f"games and {MIN_PLAYERS} such players: ingest more batches{unknown}"
         )
-
-
-def _rising(fold: Fold) -> tuple[Fold, ...]:
-    """The fold on its most popular games first, where it is large, then whole."""
-    if len(fold.test_users) == 0:
-        raise TrainingError(
-            "no player has enough games left to search on after the holdout; ingest more batches"
-        )
-    if len(fold.train.items) < NARROW_FROM:
-        return (fold,)
-    return (fold.narrowed(NARROW), fold)
-
-
-def _pairs_of(data: Interactions) -> pl.DataFrame:
-    rows = np.repeat(np.arange(len(data.users)), np.diff(data.matrix.indptr))
-    return pl.DataFrame(
-        {
-            "user_id": data.users[rows].tolist(),
-            "item_id": data.items[data.matrix.indices].tolist(),
-        },
-        schema={"user_id": pl.String, "item_id": pl.String},
-    )
-
-
-def _derived(seed: int) -> int:
-    """Another key for another holdout, fixed by ``seed``."""
-    raw = blake2b(f"search:{seed}".encode(), digest_size=7).digest()
-    return int.from_bytes(raw, "little")
-
-
-def _sizes(fold: Fold) -> Mapping[str, Any]:
-    return {
-        "players": len(fold.train.users),
-        "games": len(fold.train.items),
-        "interactions": int(fold.train.matrix.nnz + fold.test.nnz),
-        "held_out": int(fold.test.nnz),
-        "test_players": len(fold.test_users),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from flyball.errors import InvalidRequest
@@ -45,6 +46,11 @@ def read(decoder: msgspec.json.Decoder[S], body: bytes | msgspec.Raw) -> S:
         raise InvalidRequest("the JSON is nested too deeply; send a flat document") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{error}; see /docs for what this endpoint takes") from error
+
+
+def several(query: QueryParams, lists: frozenset[str]) -> dict[str, Any]:
+    """Query parameters by name: all values of those named in ``lists``, the last of the others."""
+    return {name: query.getlist(name) if name in lists else query[name] for name in query}
 
 
 def read_texts(type_: type[S], texts: dict[str, Any]) -> S:

@@ -11,36 +11,41 @@ A player's id becomes their pseudonym here, at the edge: models, events and rout
 from __future__ import annotations
 
 import secrets
-import time
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from flyball.domain.traffic import Event, EventType, answer_id
-from flyball.errors import FlyballError, InvalidRequest, NotFound
+from flyball.errors import InvalidRequest
 from flyball.games import openapi
+from flyball.games.answering import NO_OVERLAY, Wishes
+from flyball.games.counted import EVERYBODY, Answering
 from flyball.games.messages import (
+    LISTS,
     MAX_EVENTS,
     EventIn,
-    EventsAnswer,
-    GameAnswer,
     GamePath,
-    GamesAnswer,
     GamesQuery,
     RecommendationQuery,
     RecommendationRequest,
-    RecommendationsAnswer,
-    Rejected,
-    SimilarAnswer,
+    SearchQuery,
     SimilarQuery,
     UserPath,
+    WhyNotPath,
 )
-from flyball.games.reading import body_of, read, read_texts
+from flyball.games.reading import body_of, read, read_texts, several
+from flyball.games.replies import (
+    EventsAnswer,
+    GameAnswer,
+    GamesAnswer,
+    RecommendationsAnswer,
+    Rejected,
+    SearchAnswer,
+    SimilarAnswer,
+    WhyNotAnswer,
+)
 from flyball.games.servable import unknown_game
 
 if TYPE_CHECKING:
@@ -53,9 +58,6 @@ _EVENT = msgspec.json.Decoder(EventIn)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 
-EVERYBODY = ""
-"""The key for choosing a version where no player asks."""
-
 
 def routes(host: Host) -> APIRouter:
     """The router; ``host`` chooses versions, counts answers and stores events."""
@@ -65,6 +67,14 @@ def routes(host: Host) -> APIRouter:
         ("POST", "/v1/recommendations", api.recommend, openapi.recommend()),
         # ":path": a player's id may hold a slash
         ("GET", "/v1/recommendations/{user_id:path}", api.recommend_to, openapi.recommend_to()),
+        # a game's id holds none, so the last part is the game
+        (
+            "GET",
+            "/v1/why-not/{user_id:path}/{game_id}",
+            api.why_not,
+            openapi.why_not(),
+        ),
+        ("GET", "/v1/search", api.search, openapi.search()),
         ("POST", "/v1/events", api.events, openapi.events()),
         ("GET", "/v1/games", api.games, openapi.games()),
         ("GET", "/v1/games/{game_id}", api.game, openapi.game()),
@@ -88,38 +98,85 @@ class GamesApi:
         Never a game that the player has, dislikes or filters out. A list shorter than `k` says
         `underfilled`. A player never seen gets the popular games.
         """
-        with _Answering(self._host, "/v1/recommendations") as answering:
+        with Answering(self._host, "/v1/recommendations") as answering:
             asked = read(_REQUEST, await body_of(request))
             return self._recommended(answering, asked)
 
     async def recommend_to(self, request: Request) -> Response:
-        """Recommend games to a player."""
-        with _Answering(self._host, "/v1/recommendations/{user_id}") as answering:
+        """Recommend games to a player. The filters are those of the request by POST."""
+        with Answering(self._host, "/v1/recommendations/{user_id}") as answering:
             user_id = read_texts(UserPath, request.path_params).user_id
-            k = read_texts(RecommendationQuery, dict(request.query_params)).k
-            return self._recommended(answering, RecommendationRequest(user_id=user_id, k=k))
+            asked = read_texts(RecommendationQuery, several(request.query_params, LISTS))
+            whole = RecommendationRequest(
+                user_id=user_id,
+                k=asked.k,
+                filters=asked,
+                min_score=asked.min_score,
+                diversity=asked.diversity,
+            )
+            return self._recommended(answering, whole)
+
+    async def why_not(self, request: Request) -> Response:
+        """Why a game is in a player's list or why not; by the code that makes the list.
+
+        Ask with the filters, `k` and bounds of the list in question.
+        """
+        with Answering(self._host, "/v1/why-not/{user_id}/{game_id}") as answering:
+            path = read_texts(WhyNotPath, request.path_params)
+            asked = read_texts(RecommendationQuery, several(request.query_params, LISTS))
+            user = self._host.pseudonym(path.user_id)
+            choice = answering.by(user)
+            servable: GamesServable = choice.servable
+            wishes = self._wishes(user, asked)
+            fate = servable.why_not(user, path.game_id, (), asked.k, asked, **wishes)
+            answer = WhyNotAnswer(
+                user_id=path.user_id,
+                game_id=path.game_id,
+                model=self._host.model,
+                model_version=choice.version,
+                variant=choice.variant.value,
+                verdict=fate.verdict,
+                detail=fate.detail,
+                rank=fate.rank,
+                score=fate.score,
+                reasons=fate.reasons,
+                rest=fate.rest,
+                exact=fate.exact,
+            )
+            return _respond(answer, choice)
 
     async def similar(self, request: Request) -> Response:
-        """Games that players of one game like, the likest first."""
-        with _Answering(self._host, "/v1/games/{game_id}/similar") as answering:
+        """Games that players of one game like, or that are described alike; the likest first."""
+        with Answering(self._host, "/v1/games/{game_id}/similar") as answering:
             game_id = read_texts(GamePath, request.path_params).game_id
-            k = read_texts(SimilarQuery, dict(request.query_params)).k
+            asked = read_texts(SimilarQuery, dict(request.query_params))
             choice = answering.by(game_id)
             servable: GamesServable = choice.servable
-            found = servable.similar(game_id, k)
+            found = servable.similar(game_id, asked.k, asked.content, self._host.rules())
             answer = SimilarAnswer(
                 game_id=game_id,
                 model=self._host.model,
                 model_version=choice.version,
                 variant=choice.variant.value,
                 items=list(found),
-                underfilled=len(found) < k,
+                underfilled=len(found) < asked.k,
             )
             return _respond(answer, choice)
 
+    async def search(self, request: Request) -> Response:
+        """Find games by what somebody typed: typos, accents, unfinished words and initials do.
+
+        A game with such a title comes before one that is only described so.
+        """
+        with Answering(self._host, "/v1/search") as answering:
+            asked = read_texts(SearchQuery, dict(request.query_params))
+            choice = answering.by(EVERYBODY)
+            servable: GamesServable = choice.servable
+            return _respond(SearchAnswer(list(servable.search(asked.q, asked.k))), choice)
+
     async def games(self, request: Request) -> Response:
         """Search the catalogue; pages by rising game id."""
-        with _Answering(self._host, "/v1/games") as answering:
+        with Answering(self._host, "/v1/games") as answering:
             asked = read_texts(GamesQuery, dict(request.query_params))
             choice = answering.by(EVERYBODY)
             servable: GamesServable = choice.servable
@@ -134,7 +191,7 @@ class GamesApi:
 
     async def game(self, request: Request) -> Response:
         """What is known of one game."""
-        with _Answering(self._host, "/v1/games/{game_id}") as answering:
+        with Answering(self._host, "/v1/games/{game_id}") as answering:
             game_id = read_texts(GamePath, request.path_params).game_id
             choice = answering.by(EVERYBODY)
             servable: GamesServable = choice.servable
@@ -170,21 +227,14 @@ class GamesApi:
                 rejected.append(Rejected(index, str(error)))
         return good, rejected
 
-    def _recommended(self, answering: _Answering, asked: RecommendationRequest) -> Response:
+    def _recommended(self, answering: Answering, asked: RecommendationRequest) -> Response:
         nonce = secrets.token_hex(10)
         # callers without a name are spread over the variants, as named ones are
         user = None if asked.user_id is None else self._host.pseudonym(asked.user_id)
         choice = answering.by(nonce if user is None else user)
         servable: GamesServable = choice.servable
-        overlay = {} if user is None else self._host.overlay(user)
-        found = servable.recommend(
-            user,
-            asked.history,
-            asked.k,
-            asked.filters,
-            min_score=asked.min_score,
-            overlay=overlay,
-        )
+        wishes = self._wishes(user, asked)
+        found = servable.recommend(user, asked.history, asked.k, asked.filters, **wishes)
         answer = RecommendationsAnswer(
             recommendation_id=answer_id(choice.version, nonce),
             model=self._host.model,
@@ -195,52 +245,16 @@ class GamesApi:
         )
         return _respond(answer, choice)
 
-
-class _Answering:
-    """Times one answer and counts it for the version that gave it, whatever came of it.
-
-    A request that failed before a version was chosen counts for the one that answers everybody;
-    where none is loaded there is none to count it for.
-    """
-
-    def __init__(self, host: Host, endpoint: str) -> None:
-        self._host = host
-        self._endpoint = endpoint
-        self._choice: Choice | None = None
-
-    def by(self, user: str) -> Choice:
-        """The version that answers."""
-        self._choice = self._host.choose(user)
-        return self._choice
-
-    def __enter__(self) -> _Answering:
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if isinstance(error, ClientDisconnect) or not isinstance(error, Exception | None):
-            return  # the caller went away: there is no answer to count
-        try:
-            choice = self._choice or self._host.choose(EVERYBODY)
-        except NotFound:
-            return
-        seconds = time.perf_counter() - self._start
-        self._host.served(choice, self._endpoint, seconds, _status(error))
-
-
-def _status(error: Exception | None) -> int:
-    """The HTTP status that an answer will have."""
-    match error:
-        case None:
-            return 200
-        case FlyballError():
-            return error.status
-        case HTTPException():  # of the server around us: a body that is too large
-            return error.status_code
-        case _:
-            return 500
+    def _wishes(
+        self, user: str | None, asked: RecommendationRequest | RecommendationQuery
+    ) -> Wishes:
+        return Wishes(
+            min_score=asked.min_score,
+            diversity=asked.diversity,
+            overlay=NO_OVERLAY if user is None else self._host.overlay(user),
+            rules=self._host.rules(),
+            now=datetime.now(UTC),
+        )
 
 
 def _event(sent: EventIn, host: Host, received: datetime) -> Event:
@@ -267,6 +281,8 @@ def _on_wire(game: Game) -> GameAnswer:
         released=game.released,
         price_usd=game.price_usd,
         developer=game.developer,
+        publisher=game.publisher,
+        age_rating=game.age_rating,
     )
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from flyball.errors import NotFound
+from flyball.games.answering import NO_OVERLAY, Barrier, Slate, Wishes, top
+from flyball.games.business_rules import GameRules, RulesHere
 from flyball.games.filters import FilterIndex
-from flyball.games.messages import Filters, Reason, Recommendation, SimilarGame
+from flyball.games.messages import Filters
+from flyball.games.reasons import Why, whys
+from flyball.games.replies import FoundGame, Recommendation, SimilarGame, Verdict
+from flyball.games.search_index import SearchIndex
 from flyball.games.smoke import smoke
-from flyball.recommend.metrics import top_k
+from flyball.games.why_not import Fate, ranked, stopped, unknown
+from flyball.recommend.histories import History
+from flyball.recommend.protocols import Terms
 
 if TYPE_CHECKING:
     from flyball.games.artifact import Artifact
     from flyball.games.catalogue import Catalogue
 
-REASONS = 3
-"""Games of the player named as reasons for one recommended game."""
-
-LONG_HISTORY = 64
-"""From here on a sparse product beats summing copied rows (measured on 5,152 games: 1,000 games of
-a player in 1.0 ms instead of 3.6)."""
-
 OWNING = ("purchase", "play")
-NO_OVERLAY: Mapping[str, frozenset[str]] = {}
+NOTHING = np.empty(0, dtype=np.float32)
+TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,12 @@ class GamesServable:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self._filters = FilterIndex(artifact.catalogue)
-        # Candidates are ranked in this order, so that games of equal score come by popularity.
-        self._order: NDArray[np.int64] = np.argsort(-artifact.popularity, kind="stable")
+        self._search = SearchIndex(artifact.catalogue, artifact.popularity)
+        # Games of equal score come by popularity, then by id.
+        self._fame: NDArray[np.int64] = np.empty(len(artifact.items), dtype=np.int64)
+        self._fame[np.argsort(-artifact.popularity, kind="stable")] = np.arange(len(self._fame))
+        # The last rules asked under, in terms of this catalogue: set whole, so threads may race.
+        self._rules: RulesHere | None = None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -61,56 +65,100 @@ class GamesServable:
     def recommend(
         self,
         user_id: str | None,
-        history: Sequence[str] = (),
+        history: Iterable[str] = (),
         k: int = 10,
         filters: Filters | None = None,
-        *,
-        min_score: float | None = None,
-        overlay: Mapping[str, frozenset[str]] = NO_OVERLAY,
+        **wishes: Unpack[Wishes],
     ) -> Answer:
         """The best ``k`` games that the player neither has, hides nor filters out.
 
         The player's games are those of the artifact, of ``history`` and of the purchases and plays
-        in ``overlay``, together; games the model does not know are passed over. A player of whom
-        no game is known gets the popular games, scored by the share of players who have them.
-        All hiding happens before the best are picked. Equal scores are ordered by popularity.
+        in the overlay, together; games the model does not know are passed over. A player of whom
+        no game is known gets the popular games. ``answering`` says in which order filters, rules
+        and diversity come.
 
         Args:
             user_id: the player, or None.
             history: game ids that the player has.
             k: at least 1.
             filters: what the answer may hold.
-            min_score: the least score an answered game has.
-            overlay: game ids by event type, newer than the artifact.
+            wishes: what else holds for this answer.
         """
-        owned = self.owned(user_id, history, overlay)
-        scores = self._scores(owned)
-        hidden = self._columns(overlay.get("dislike", ()))
-        barred = np.concatenate([owned, hidden])
-        if filters is not None:
-            scores[~self._filters.mask(filters)] = -np.inf
-        if min_score is not None:
-            scores[scores < min_score] = -np.inf
-        scores[barred] = -np.inf
-        best = self._best(scores, k)
-        items = tuple(self._recommendation(c, float(scores[c]), owned) for c in best)
+        owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
+        slate = self._slate(owned, filters, wishes)
+        best = slate.best(k)
+        columns = best.tolist()
+        parts = zip(columns, slate.probabilities(best), self._whys(columns, owned), strict=True)
+        items = tuple(self._recommendation(*part) for part in parts)
         return Answer(items, underfilled=len(items) < k)
+
+    def why_not(
+        self,
+        user_id: str | None,
+        game_id: str,
+        history: Iterable[str] = (),
+        k: int = 10,
+        filters: Filters | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Fate:
+        """What becomes of one game where ``recommend`` is asked the same."""
+        column = self.artifact.index.get(game_id)
+        if column is None:
+            return unknown(game_id)
+        owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
+        slate = self._slate(owned, filters, wishes)
+        game, found = self.catalogue.games[column], self._whys([column], owned)[0]
+        barrier, place = slate.barrier(column), None
+        verdict: Verdict
+        if barrier is not None:
+            verdict, detail = barrier.verdict, stopped(barrier, game, filters, wishes)
+        else:
+            place = slate.place(column, k)
+            verdict, detail = ranked(place, k, game)
+        return Fate(
+            verdict=verdict,
+            detail=detail,
+            rank=place,
+            score=slate.probabilities(np.array([column]))[0],
+            reasons=found.reasons,
+            rest=found.rest,
+            exact=found.exact,
+        )
 
     def owned(
         self,
         user_id: str | None,
         history: Iterable[str] = (),
         overlay: Mapping[str, frozenset[str]] = NO_OVERLAY,
-    ) -> NDArray[np.int64]:
-        """Columns of the games a player has, rising and distinct."""
-        parts: list[NDArray[np.integer[Any]]] = [self._columns(history)]
-        if user_id is not None:
-            parts.append(self.artifact.history(user_id))
-        parts += [self._columns(overlay.get(event, ())) for event in OWNING]
-        return np.unique(np.concatenate(parts)).astype(np.int64, copy=False)
+    ) -> History:
+        """The games a player has, columns rising and distinct.
 
-    def similar(self, game_id: str, k: int) -> tuple[SimilarGame, ...]:
-        """The games that ``game_id`` speaks for most, best first; never itself, at most ``k``.
+        How long those beside the record were played is not known; they are as new as the newest
+        of the record.
+        """
+        recorded = self.artifact.history("" if user_id is None else user_id)
+        told = [self._columns(history)]
+        told += [self._columns(overlay.get(event, ())) for event in OWNING]
+        if not any(map(len, told)):
+            return recorded
+        items, first = np.unique(np.concatenate([recorded.items, *told]), return_index=True)
+        new = first >= len(recorded)
+        return History(
+            items,
+            _with(recorded.hours, first, new, np.nan),
+            _with(recorded.days, first, new, self.artifact.newest),
+        )
+
+    def similar(
+        self, game_id: str, k: int, content: float = 0.0, rules: GameRules | None = None
+    ) -> tuple[SimilarGame, ...]:
+        """The games most like ``game_id``, best first; never itself, at most ``k``.
+
+        Args:
+            content: 0: what the same players have; 1: what is described alike (the cosine);
+                between: so much of this and the rest of that, as a share of the likest. A game
+                nobody has yet is compared by what it is.
+            rules: what the shop hides is left out.
 
         Raises:
             NotFound: the model does not know the game.
@@ -118,12 +166,21 @@ class GamesServable:
         column = self.artifact.index.get(game_id)
         if column is None:
             raise unknown_game(game_id)
-        scores = self.artifact.model.similar(column)
+        scores = self._alike(column, content)
         scores[scores <= 0.0] = -np.inf
         scores[column] = -np.inf
+        if rules is not None:
+            scores[self._here(rules).hidden] = -np.inf
         return tuple(
             SimilarGame(self.artifact.items[c], self._title(c), float(scores[c]))
-            for c in self._best(scores, k)
+            for c in top(scores, k, self._fame).tolist()
+        )
+
+    def search(self, text: str, k: int) -> tuple[FoundGame, ...]:
+        """At most ``k`` games that fit what somebody typed, the best first."""
+        return tuple(
+            FoundGame(self.artifact.items[m.column], self._title(m.column), m.score, m.matched)
+            for m in self._search.search(text, k)
         )
 
     def smoke(self) -> int:
@@ -134,57 +191,101 @@ class GamesServable:
         """
         return smoke(self)
 
-    def _scores(self, owned: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _slate(self, owned: History, filters: Filters | None, wishes: Wishes) -> Slate:
+        artifact, rules, diversity = self.artifact, wishes.get("rules"), wishes.get("diversity")
+        scores = artifact.model.score(owned) if len(owned) else artifact.shares
+        calibration = artifact.calibration if len(owned) else artifact.popular
+        here = None if rules is None else self._here(rules)
+        if diversity is None:
+            diversity = 0.0 if here is None else here.diversity
+        barriers = [Barrier("owned", columns=owned.items)]
+        if disliked := wishes.get("overlay", NO_OVERLAY).get("dislike"):
+            barriers.append(Barrier("hidden", "player", columns=self._columns(disliked)))
+        if here is not None:
+            barriers.append(Barrier("hidden", "shop", columns=here.hidden))
+        if filters is not None:
+            for name, passing in self._filters.passing(filters):
+                barriers.append(Barrier("filtered", name, passing=passing))
+        if (least := wishes.get("min_score")) is not None:
+            enough = scores >= np.float32(calibration.inverse(least))
+            barriers.append(Barrier("below_score", passing=enough))
+        return Slate(
+            scores,
+            barriers,
+            calibration=calibration,
+            fame=self._fame,
+            features=artifact.embeddings,
+            diversity=diversity,
+            rules=here,
+            now=wishes.get("now"),
+        )
+
+    def _here(self, rules: GameRules) -> RulesHere:
+        known = self._rules
+        if known is None or known.source is not rules:
+            known = self._rules = RulesHere(rules, self.catalogue, self.artifact.index)
+        return known
+
+    def _alike(self, column: int, content: float) -> NDArray[np.float32]:
         """Shape (n_games,); a new array."""
-        if len(owned) == 0:
-            return self.artifact.shares.copy()
-        if len(owned) <= LONG_HISTORY:
-            return self.artifact.model.score(owned)
-        ones = np.ones(len(owned), dtype=np.float32)
-        row = csr_matrix((ones, owned, (0, len(owned))), shape=(1, len(self.artifact.items)))
-        scores: NDArray[np.float32] = self.artifact.model.predict(row)[0]
-        return scores
+        vectors = self.artifact.embeddings
+        if vectors is not None and self.artifact.popularity[column] == 0:
+            content = 1.0
+        if vectors is None or not content:
+            return self.artifact.model.similar(column)
+        cosines: NDArray[np.float32] = np.maximum(vectors @ vectors[column], 0.0)
+        if content >= 1.0:
+            return cosines
+        mixed = np.maximum(self.artifact.model.similar(column), 0.0)
+        mixed *= (1.0 - content) / max(float(mixed.max()), TINY)
+        mixed += content * cosines
+        return mixed
 
-    def _best(self, scores: NDArray[np.float32], k: int) -> list[int]:
-        """Columns of the ``k`` best scores above -inf."""
-        best = top_k(scores[self._order], k)
-        return [int(column) for column in self._order[best[best >= 0]]]
-
-    def _recommendation(
-        self, column: int, score: float, owned: NDArray[np.int64]
-    ) -> Recommendation:
+    def _recommendation(self, column: int, score: float, found: Why) -> Recommendation:
         return Recommendation(
             game_id=self.artifact.items[column],
             title=self._title(column),
             score=score,
-            reasons=self._reasons(column, owned),
+            reasons=found.reasons,
+            rest=found.rest,
+            exact=found.exact,
         )
 
-    def _reasons(self, column: int, owned: NDArray[np.int64]) -> list[Reason]:
-        """The largest positive terms of the score, as shares of those shown."""
-        if len(owned) == 0:
-            return []
-        terms = self.artifact.model.contributions(owned, column)
-        first = np.argsort(-terms, kind="stable")[:REASONS]
-        shown = [
-            (column, t)
-            for column, t in zip(owned[first].tolist(), terms[first].tolist(), strict=True)
-            if t > 0.0
-        ]
-        total = sum(term for _, term in shown)
-        return [Reason(self.artifact.items[column], term / total) for column, term in shown]
+    def _whys(self, columns: Sequence[int], owned: History) -> list[Why]:
+        """The reasons for each game."""
+        model, shares = self.artifact.model, self.artifact.shares
+        if len(owned):
+            terms = [model.terms(owned, column) for column in columns]
+        else:
+            terms = [Terms(NOTHING, base=float(shares[column])) for column in columns]
+        return whys(terms, owned.items, self.artifact.items)
 
     def _title(self, column: int) -> str:
         return self.artifact.catalogue.games[column].title
 
     def _columns(self, game_ids: Iterable[str]) -> NDArray[np.int64]:
         index = self.artifact.index
-        found = [index[game_id] for game_id in game_ids if game_id in index]
-        return np.array(found, dtype=np.int64)
+        return np.array(
+            [index[game_id] for game_id in game_ids if game_id in index], dtype=np.int64
+        )
+
+
+def _with(
+    recorded: NDArray[np.float32] | None,
+    first: NDArray[np.int64],
+    new: NDArray[np.bool_],
+    value: float,
+) -> NDArray[np.float32] | None:
+    """Recorded values where there are such, else ``value``."""
+    if recorded is None:
+        return None
+    whole = np.full(len(first), value, dtype=np.float32)
+    whole[~new] = recorded[first[~new]]
+    return whole
 
 
 def unknown_game(game_id: str) -> NotFound:
     """The error for a game that the model does not know."""
     return NotFound(
-        f"no game {game_id!r} in this version's catalogue; search for it with GET /v1/games?title="
+        f"no game {game_id!r} in this version's catalogue; search for it with GET /v1/search?q="
     )

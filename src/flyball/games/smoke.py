@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flyball.errors import DeploymentError
-from flyball.games.messages import Filters, Recommendation, SimilarGame
+from flyball.games.business_rules import read_rules
+from flyball.games.messages import Filters
+from flyball.games.replies import FoundGame, Recommendation, SimilarGame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +27,7 @@ NOBODY = "\x00nobody"
 
 
 def smoke(servable: GamesServable) -> int:
-    """Ask for known and unknown players, filters and similar games; returns how many it asked.
+    """Ask for players, filters, rules, why not, similar games and a search; returns how many.
 
     Raises:
         DeploymentError: an answer was wrong; says which.
@@ -37,8 +40,12 @@ def smoke(servable: GamesServable) -> int:
     genres = servable.genres
     if genres:
         _genre(servable, max(sorted(genres), key=genres.__getitem__))
-    _similar(servable, servable.artifact.items[int(np.argmax(servable.artifact.popularity))])
-    return len(players) + 3 + bool(genres)
+    popular = servable.artifact.items[int(np.argmax(servable.artifact.popularity))]
+    _similar(servable, popular)
+    _why_not(servable, popular)
+    _rules(servable)
+    _search(servable, popular)
+    return len(players) + 6 + bool(genres)
 
 
 def sample_players(servable: GamesServable, n: int) -> list[str]:
@@ -50,7 +57,7 @@ def sample_players(servable: GamesServable, n: int) -> list[str]:
 
 def _known_player(servable: GamesServable, player: str) -> None:
     what = f"known player {player!r}"
-    owned = {servable.artifact.items[column] for column in servable.owned(player)}
+    owned = {servable.artifact.items[column] for column in servable.owned(player).items}
     _require(bool(owned), what, "knows no game of theirs")
     _judge(what, servable, servable.recommend(player, k=K), owned)
 
@@ -82,6 +89,38 @@ def _genre(servable: GamesServable, genre: str) -> None:
     _sound(what, answer.items, K)
 
 
+def _why_not(servable: GamesServable, game_id: str) -> None:
+    """Asked of one game, the answer agrees with the list."""
+    listed = [item.game_id for item in servable.recommend(NOBODY, k=K).items]
+    fate = servable.why_not(NOBODY, game_id, k=K)
+    place = listed.index(game_id) + 1 if game_id in listed else None
+    agrees = fate.rank == place if place else fate.verdict != "recommended"
+    _require(agrees, f"why not {game_id!r}", "is not what the list says")
+
+
+def _rules(servable: GamesServable) -> None:
+    """The last game of a list is pinned to its top, the one before is hidden."""
+    plain = servable.recommend(NOBODY, k=3).items
+    if len(plain) < 3:
+        return
+    first, hidden, pinned = (item.game_id for item in plain)
+    rules = read_rules({"hidden": [hidden], "pins": [{"game_id": pinned, "place": 1}]})
+    ruled = servable.recommend(NOBODY, k=3, rules=rules, now=datetime.now(UTC))
+    shown = [item.game_id for item in ruled.items]
+    _require(shown[:2] == [pinned, first], "a pinned game", f"begins with {shown[:2]}")
+    _require(hidden not in shown, "a hidden game", f"holds {hidden!r}, which is hidden")
+
+
+def _search(servable: GamesServable, game_id: str) -> None:
+    game = servable.catalogue.get(game_id)
+    title = "" if game is None else game.title
+    found = servable.search(title, K)
+    what = f"the search for {title!r}"
+    wanted = any(other.title == title for other in found)
+    _require(wanted or not title.strip(), what, "does not hold that game")
+    _sound(what, found, K)
+
+
 def _judge(
     what: str, servable: GamesServable, answer: Answer, owned: set[str], *, k: int = K
 ) -> None:
@@ -93,7 +132,7 @@ def _judge(
     _sound(what, answer.items, k)
 
 
-def _sound(what: str, items: Sequence[Recommendation | SimilarGame], k: int) -> None:
+def _sound(what: str, items: Sequence[Recommendation | SimilarGame | FoundGame], k: int) -> None:
     """Finite falling scores, distinct games, at most ``k``."""
     scores = [item.score for item in items]
     _require(len(items) <= k, what, f"holds more than {k} games")

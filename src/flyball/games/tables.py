@@ -123,6 +123,8 @@ CATALOGUE = Schema(
             aliases=("released", "date"),
             lenient=True,  # "Coming Soon", "Q3 2018", "When it's done"
         ),
+        Column(name="age_rating", type=ColumnType.NUMBER, required=False, nullable=True,
+               aliases=("required_age", "min_age"), minimum=0.0, unit="years", lenient=True),
         Column(name="early_access", type=ColumnType.BOOLEAN, required=False, nullable=True),
     ),
     key=("item_id",),

@@ -27,11 +27,13 @@ def write_array(directory: Path, name: str, array: NDArray[Any]) -> None:
         ) from error
 
 
-def open_array(directory: Path, name: str, *, ndim: int) -> NDArray[np.float32]:
-    """The float32 array ``directory/name.npy``, mapped from disk and read-only.
+def open_array(
+    directory: Path, name: str, *, ndim: int, dtype: type[np.generic] = np.float32
+) -> NDArray[Any]:
+    """The array ``directory/name.npy``, mapped from disk and read-only.
 
     Raises:
-        ArtifactCorrupt: the file is missing, truncated, pickled, or not float32 of ``ndim``
+        ArtifactCorrupt: the file is missing, truncated, pickled, or not of that type and number of
             dimensions in row-major order.
     """
     path = directory / f"{name}.npy"
@@ -42,9 +44,9 @@ def open_array(directory: Path, name: str, *, ndim: int) -> NDArray[np.float32]:
             f"{path} cannot be read: {error}; restore the artifact or train again"
         ) from error
     array = np.asarray(mapped)  # a plain view: indexing a memmap costs more on the hot path
-    if array.dtype != np.float32 or array.ndim != ndim or not array.flags.c_contiguous:
+    if array.dtype != dtype or array.ndim != ndim or not array.flags.c_contiguous:
         raise ArtifactCorrupt(
-            f"{path} holds {array.dtype} of shape {array.shape}, expected row-major float32 with "
-            f"{ndim} dimension(s); restore the artifact or train again"
+            f"{path} holds {array.dtype} of shape {array.shape}, expected row-major "
+            f"{np.dtype(dtype)} with {ndim} dimension(s); restore the artifact or train again"
         )
     return array

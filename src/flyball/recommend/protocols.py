@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -9,16 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
+    from flyball.recommend.histories import Histories, History
     from flyball.recommend.interactions import Interactions
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Terms:
+    """What one score is made of: ``items.sum() + base`` is the score.
+
+    Attributes:
+        items: shape (len(history),), what each item of the history adds.
+        base: what no item of the history accounts for, such as popularity.
+        exact: the model is such a sum. False: the model says in its ``terms`` what these are.
+    """
+
+    items: NDArray[np.float32]
+    base: float = 0.0
+    exact: bool = True
 
 
 class Scorer(Protocol):
     """Anything that scores every item for every history; all that the metrics need."""
 
-    def predict(self, histories: csr_matrix) -> NDArray[np.float32]:
-        """Scores, shape (n, n_items), of the histories in the n rows of ``histories``.
+    def predict(self, histories: Histories) -> NDArray[np.float32]:
+        """Scores, shape (n, n_items), of n histories.
 
         Items of the history are not masked. The array is new: the caller may write into it.
         """
@@ -29,7 +44,7 @@ class Scorer(Protocol):
 class Recommender(Protocol):
     """A fitted recommender. Read-only after ``fit`` or ``load``: threads may share one.
 
-    A history is an integer array of distinct item indices in [0, n_items), in any order.
+    Items that had no interaction in training score 0, unless the model knows more of them.
     """
 
     family: ClassVar[str]
@@ -45,20 +60,28 @@ class Recommender(Protocol):
         """
         ...
 
-    def predict(self, histories: csr_matrix) -> NDArray[np.float32]:
-        """Scores (n, n_items) of n histories, unmasked; a new array."""
+    @property
+    def n_items(self) -> int:
+        """How many items it scores."""
         ...
 
-    def score(self, history: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Scores (n_items,) of one history, unmasked; a new array. For the hot path."""
+    def predict(self, histories: Histories) -> NDArray[np.float32]:
+        """Scores (n, n_items) of n histories, unmasked, finite; a new array."""
         ...
 
-    def contributions(self, history: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
-        """Shape (len(history),): what each item of the history adds to ``score(history)[item]``."""
+    def score(self, history: History) -> NDArray[np.float32]:
+        """Scores (n_items,) of one history, unmasked; a new array. For the hot path.
+
+        Equal to ``predict`` of that history but for the rounding of sums.
+        """
+        ...
+
+    def terms(self, history: History, item: int) -> Terms:
+        """What ``score(history)[item]`` is made of."""
         ...
 
     def similar(self, item: int) -> NDArray[np.float32]:
-        """Shape (n_items,): how strongly ``item`` speaks for each other item."""
+        """Shape (n_items,): how strongly ``item`` speaks for each other item; 0 for itself."""
         ...
 
     def save(self, directory: Path) -> None:

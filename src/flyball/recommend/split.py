@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from flyball.errors import InvalidRequest
+from flyball.recommend.histories import Histories, moved
 from flyball.recommend.interactions import Interactions, Pairs
 
 if TYPE_CHECKING:
@@ -25,10 +27,12 @@ class Fold:
         train: the interactions to learn from. Its users and items are those of train and test
             together, so an item that only the test has is still a column.
         test: float32, binary, the shape of ``train.matrix``; no pair is in both.
+        as_of: shape (n_users,), the day for which each user's items are foretold; None: now.
     """
 
     train: Interactions
     test: csr_matrix
+    as_of: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.test.shape != self.train.matrix.shape:
@@ -36,6 +40,8 @@ class Fold:
                 f"the test matrix has shape {self.test.shape}, train {self.train.matrix.shape}; "
                 "both need the same users and items"
             )
+        if self.as_of is not None and self.as_of.shape != (self.test.shape[0],):
+            raise InvalidRequest(f"{len(self.as_of)} days do not fit {self.test.shape[0]} users")
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, test: NDArray[np.bool_]) -> Self:
@@ -52,14 +58,34 @@ class Fold:
 
     @classmethod
     def _from_pairs(cls, pairs: Pairs, test: NDArray[np.bool_]) -> Self:
-        train = Interactions(pairs.users, pairs.items, pairs.matrix(~test))
+        train = pairs.interactions(~test)
         held_out = pairs.matrix(test)
         return cls(train, _without(held_out, train.matrix))
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return len(self.train.items)
 
     @property
     def test_users(self) -> NDArray[np.int64]:
         """Rows of the users with at least one test item, rising."""
         return np.flatnonzero(np.diff(self.test.indptr))
+
+    def histories(self, rows: slice | NDArray[np.integer[Any]]) -> Histories:
+        """What these users have in train, asked for on the day of the fold."""
+        found = self.train.histories(rows)
+        return found if self.as_of is None else replace(found, as_of=self.as_of[rows])
+
+    def described(self, features: csr_matrix | None) -> Self:
+        """The fold with features (n_items, n) of its items."""
+        return replace(self, train=replace(self.train, features=features))
+
+    def widened(self, items: Iterable[str]) -> Self:
+        """The fold with further items, which nobody has."""
+        train = self.train.widened(items)
+        place = np.searchsorted(train.items, self.train.items)
+        return replace(self, train=train, test=moved(self.test, place, len(train.items)))
 
     def narrowed(self, n_items: int) -> Self:
         """The fold on the ``n_items`` items most popular in train (ties by id): a cheaper trial.
@@ -72,14 +98,13 @@ class Fold:
         """
         if n_items < 1:
             raise InvalidRequest(f"cannot narrow a fold to {n_items} items; ask for at least 1")
-        counts = np.bincount(self.train.matrix.indices, minlength=len(self.train.items))
-        kept = np.sort(np.argsort(-counts, kind="stable")[:n_items])
-        train, test = self.train.matrix[:, kept], self.test[:, kept]
+        kept = np.sort(np.argsort(-self.train.counts, kind="stable")[:n_items])
+        train, test = self.train.narrowed(items=kept), self.test[:, kept]
         tested = np.diff(test.indptr) > 0
-        only_train = (np.diff(self.test.indptr) == 0) & (np.diff(train.indptr) > 0)
+        only_train = (np.diff(self.test.indptr) == 0) & (np.diff(train.matrix.indptr) > 0)
         users = np.flatnonzero(tested | only_train)
-        narrow = Interactions(self.train.users[users], self.train.items[kept], train[users])
-        return type(self)(narrow, test[users])
+        as_of = None if self.as_of is None else self.as_of[users]
+        return type(self)(train.narrowed(users=users), test[users], as_of)
 
 
 @dataclass(frozen=True, slots=True)

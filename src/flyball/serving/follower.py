@@ -22,6 +22,7 @@ import structlog
 from flyball.domain.routing import Route, SlotPhase, WorkerStatus
 from flyball.errors import EnvironmentFailed, FlyballError, NotFound, StaleWrite
 from flyball.ports import Change, Clock, Records
+from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
 
@@ -40,6 +41,7 @@ class Follower:
         records: where routes are read and the status is written.
         load: (model, version) -> loaded; raises as ``loading.load``.
         slots: by model.
+        rulebook: what else is followed.
         status: the status to begin with (worker, url, started_at).
         clock, metrics: as everywhere.
     """
@@ -50,6 +52,7 @@ class Follower:
         records: Records,
         load: Callable[[str, str], Loaded],
         slots: Mapping[str, Slots],
+        rulebook: Rulebook,
         status: WorkerStatus,
         clock: Clock,
         metrics: Metrics,
@@ -57,6 +60,7 @@ class Follower:
         self.status = status
         self.database = NOT_READ
         self._records, self._load, self._slots = records, load, slots
+        self._rulebook = rulebook
         self._clock, self._metrics = clock, metrics
         self._stored: WorkerStatus | None = None
         self._reported_at = -HEARTBEAT_S
@@ -108,6 +112,7 @@ class Follower:
             for route in self._records.find(Route):
                 if (slots := self._slots.get(route.model)) is not None:
                     self._follow(slots, route)
+            self._rulebook.follow(self._records)
             self._polled.set()
             self._retry()
             self._report()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from flyball.domain.privacy import Pseudonyms
 from flyball.domain.traffic import Event, answered_by
@@ -31,6 +31,7 @@ class ModelHost:
         metrics: of this process.
         pseudonyms: as the model's data was stored with; None where it knows users by their ids.
         windows, journal, overlay: shared by all models of the worker; None in a candidate.
+        rules: gives the business rules in force.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class ModelHost:
         windows: WindowRecorder | None = None,
         journal: Journal | None = None,
         overlay: Overlay | None = None,
+        rules: Callable[[], Any] = lambda: None,
     ) -> None:
         self.model = slots.model
         self.slots = slots
         self._metrics, self._pseudonyms = metrics, pseudonyms
         self._windows, self._journal, self._overlay = windows, journal, overlay
+        self._rules = rules
 
     def pseudonym(self, user: str) -> str:
         """The name under which the data knows a user. All below take a user by it."""
@@ -97,6 +100,10 @@ class ModelHost:
     def overlay(self, user: str) -> Mapping[str, frozenset[str]]:
         """Item ids by event type (purchase, play, dislike) from events since the snapshots."""
         return NOTHING if self._overlay is None else self._overlay.of(self.model, user)
+
+    def rules(self) -> Any:
+        """The business rules in force, as the application read them."""
+        return self._rules()
 
     def _count(self, events: Sequence[Event], result: str) -> None:
         for event in events:

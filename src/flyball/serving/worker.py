@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from flyball.domain.privacy import Pseudonyms
@@ -17,6 +18,7 @@ from flyball.serving.host import ModelHost
 from flyball.serving.journal import Journal
 from flyball.serving.loading import load
 from flyball.serving.overlay import Overlay
+from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
 from flyball.telemetry.windows import WindowRecorder
@@ -102,6 +104,7 @@ class Worker:
         self._journal = Journal(adapters.events)
         self._overlay = Overlay(adapters.events, adapters.records)
         self._slots = {model: Slots(model) for model in applications}
+        self._rulebook = Rulebook(applications)
         self.hosts: Mapping[str, ModelHost] = {
             model: ModelHost(
                 slots,
@@ -110,6 +113,7 @@ class Worker:
                 windows=self._windows,
                 journal=self._journal,
                 overlay=self._overlay,
+                rules=partial(self._rulebook.of, model),
             )
             for model, slots in self._slots.items()
         }
@@ -127,6 +131,7 @@ class Worker:
             records=adapters.records,
             load=load_version,
             slots=self._slots,
+            rulebook=self._rulebook,
             status=WorkerStatus(
                 worker=identity.worker,
                 url=identity.url,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flyball import checkpoints
 from flyball.domain.canonical import plain
 from flyball.domain.training import SearchBudget, Trial
 from flyball.errors import StorageUnavailable, TrainingError
@@ -43,7 +44,8 @@ class FitRequest:
         seed: of the split, the search and the fits.
         trials, timeout_s: the search's budget.
         study_url, study_name: the search's checkpoint.
-        out: a directory to make; what is in it is replaced.
+        out: a directory to make; what is in it is replaced. Long fits keep checkpoints beside it.
+        earlier: what did well in earlier runs (see ``flyball.steps.warm``).
     """
 
     model: str
@@ -58,6 +60,7 @@ class FitRequest:
     study_url: str
     study_name: str
     out: str
+    earlier: Sequence[Mapping[str, Any]] = ()
 
 
 def fit_candidate(
@@ -77,7 +80,8 @@ def fit_candidate(
         progress: also called as each trial ends.
 
     Returns:
-        JSON: family, architecture, hyperparameters, metrics, split, threads, code, and trials.
+        JSON: family, architecture, hyperparameters, metrics, split, threads, code, trials, and of
+        the search ``why`` the winner won, ``standings`` and ``skipped``.
 
     Raises:
         TrainingError: the data is too little, or no trial came to its end.
@@ -87,8 +91,13 @@ def fit_candidate(
 
     threads = _cores()
     out = _emptied(Path(request.out))
+    resumable = out.with_name(f"{out.name}-checkpoints")  # what is in ``out`` is replaced
     tables = read_tables(request.tables)
-    with threadpool_limits(limits=threads), (out / PROGRESS).open("a", encoding="utf-8") as lines:
+    with (
+        threadpool_limits(limits=threads),
+        checkpoints.kept_in(resumable),
+        (out / PROGRESS).open("a", encoding="utf-8") as lines,
+    ):
 
         def report(trial: Trial) -> None:
             lines.write(json.dumps(plain(trial)) + "\n")
@@ -104,6 +113,7 @@ def fit_candidate(
             for name, value in application.evaluate(model, prepared.final).metrics.items()
         }
         application.package(model, prepared, tables, out / ARTIFACT)
+    shutil.rmtree(resumable, ignore_errors=True)
     architecture = f"{application.name}@{application.version}/{found.family}@{type(model).version}"
     manifest = Manifest(
         model=request.model,
@@ -171,6 +181,7 @@ def _searched(
         study_name=request.study_name,
         progress=report,
         objective=request.objective,
+        earlier=request.earlier,
     )
 
 
@@ -204,4 +215,7 @@ def _written(out: Path, manifest: Manifest, found: SearchOutcome) -> dict[str, A
         "threads": manifest.threads,
         "code": manifest.code,
         "trials": trials,
+        "why": found.why,
+        "standings": plain(found.standings),
+        "skipped": plain(found.skipped),
     }

@@ -6,7 +6,7 @@ The page stands alone: its style and charts are inline, it loads nothing and run
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,6 +19,7 @@ from flyball.domain.training import Run, Trial
 from flyball.domain.validation import Decision, ValidationReport
 from flyball.errors import StorageUnavailable
 from flyball.steps.manifest import Manifest
+from flyball.steps.report_search import search_facts, search_section
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
@@ -58,7 +59,8 @@ def write_report(
         "candidate": summary(version),
         "split": plain(run.split),
         "seed": run.seed,
-        "trials": plain(trials_of(run)),
+        "trials": [{**plain(trial), "state": trial.state} for trial in trials_of(run)],
+        "search": search_facts(run.result),
         "manifest": plain(manifest),
     }
     del content["artifact"]
@@ -91,7 +93,6 @@ def html(
     )
     environment.filters["shown"] = shown
     headline, meaning = HEADLINES[report.decision]
-    trials = trials_of(run)
     return environment.from_string(source).render(
         report=report,
         version=version,
@@ -101,7 +102,7 @@ def html(
         headline=headline,
         meaning=meaning,
         checks=[_section(result.check, result.details, result) for result in report.results],
-        trials=[_trial_row(trial, trials, version) for trial in trials],
+        search=search_section(run.result, version),
     )
 
 
@@ -184,13 +185,3 @@ def _section(name: str, details: Mapping[str, Any], result: Any) -> dict[str, An
         "tables": tables,
         "charts": [interval_chart(interval) for interval in intervals],
     }
-
-
-def _trial_row(trial: Trial, trials: Sequence[Trial], version: ModelVersion) -> dict[str, Any]:
-    best = max((t.value for t in trials if t.value is not None), default=0.0)
-    won = (trial.family, dict(trial.hyperparameters)) == (
-        version.family,
-        dict(version.recipe.hyperparameters),
-    )
-    share = trial.value / best if trial.value is not None and best > 0 else 0.0
-    return {"trial": trial, "won": won, "share": max(0.0, min(1.0, share))}

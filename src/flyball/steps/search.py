@@ -1,24 +1,28 @@
 """The search for a candidate: which family, with which hyperparameters.
 
 Trials are numbered from 0. The first are the families' default configurations, the baseline's
-before all; the rest is drawn by TPE (Bergstra et al., "Algorithms for Hyper-Parameter
-Optimization", NeurIPS 2011), each from a sampler newly seeded by (seed, number). A trial sees only
-finished trials, so what it draws depends on them alone: a search that was killed and begun again
-ends exactly as one that was left in peace. The Optuna study on disk is the checkpoint.
+before all; then what did well in earlier runs; then what TPE draws (Bergstra et al., "Algorithms
+for Hyper-Parameter Optimization", NeurIPS 2011), each from a sampler newly seeded by (seed,
+number); the last are combinations of the best. A trial sees only finished trials, so what it tries
+depends on them alone: a search that was killed and begun again ends exactly as one that was left
+in peace. The Optuna study on disk is the checkpoint.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from flyball.domain.training import SearchBudget, Trial
-from flyball.errors import ConfigurationError, TrainingError
+from flyball.domain.training import Origin, SearchBudget, Standing, Trial
+from flyball.errors import TrainingError
 from flyball.ports import Application, Model, Prepared, Progress
-from flyball.steps.space import Plan
+from flyball.steps.agenda import Agenda, bests
+from flyball.steps.choice import Choice, Contender, choose
+from flyball.steps.climb import Climb, Top
+from flyball.steps.space import Proposal, Space
 from flyball.steps.study import Checkpoint, Ended, quiet, translated
 
 if TYPE_CHECKING:
@@ -33,11 +37,17 @@ class SearchOutcome:
         family: the winner's algorithm.
         config: the winner's configuration, an instance of the family's ``Config``.
         trials: everything that was tried, by number.
+        why: why the winner won, in one sentence.
+        standings: each family at its best, the highest value first.
+        skipped: families that were not tried, and why.
     """
 
     family: str
     config: Any
     trials: tuple[Trial, ...]
+    why: str
+    standings: tuple[Standing, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def search(
@@ -51,13 +61,16 @@ def search(
     study_name: str,
     progress: Progress,
     objective: str = "",
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> SearchOutcome:
-    """Find the family and configuration with the highest objective on the last search fold.
+    """Find the family and configuration to deploy, by the objective on the last search fold.
 
-    Each trial climbs ``prepared.search`` fold by fold and is pruned at one where it does worse than
-    the median of the complete trials. A configuration met before is not fitted again: it ends as it
-    did. A trial that raises TrainingError counts as failed, and the search goes on. A tie goes to
-    the family that stands earlier in ``application.families``, then to the earlier trial.
+    Each trial climbs ``prepared.search`` fold by fold, and is pruned where it does worse than the
+    median of the complete trials and no better than its own family did there. Defaults are not
+    pruned. So each family stands in the comparison, and at its best. A configuration met before is
+    not fitted again: it ends as it did. A trial that raises TrainingError counts as failed, and the
+    search goes on. The winner is the simplest family that is not significantly worse than the best
+    (``flyball.steps.choice``).
 
     Args:
         models: the families to search, by name; holds the baseline.
@@ -66,141 +79,144 @@ def search(
         study_name: the study to begin or go on with.
         progress: called once a finished trial, those of an earlier process first.
         objective: the metric to maximise; default the application's.
+        earlier: what did well in earlier runs (``flyball.steps.warm``); a search that goes on
+            keeps the list it began with.
 
     Raises:
         TrainingError: no trial came to its end.
         ConfigurationError: the application does not measure the objective, or a family is missing.
         StorageUnavailable: the checkpoint cannot be read or written.
     """
+    objective = objective or application.objective
     with quiet(), translated(study_url):
-        climb = _Climb(application, prepared, objective or application.objective)
-        plan = Plan.of(application.families, models, prepared.baseline)
         checkpoint = Checkpoint.open(study_url, study_name)
-        _go_on(checkpoint, plan, climb, seed=seed, budget=budget, progress=progress)
-        ended = checkpoint.ended()
-    trials = tuple(one.trial for one in ended)
-    best = winner(trials, application.families)
-    if best is None:
+        begun = checkpoint.begun({"earlier": earlier, "skipped": prepared.skipped})
+        agenda = Agenda.of(
+            application.families, models, baseline=prepared.baseline, budget=budget, **begun
+        )
+        space = Space({family: models[family] for family in agenda.drawn}, seed)
+        climb = Climb(application, prepared, objective)
+        ended = _Search(checkpoint, agenda, space, climb).carried_on(progress)
+    found = _chosen(ended, application.families, objective=objective, seed=seed)
+    if found is None:
         raise TrainingError(_why_none(ended, budget))
-    config = models[best.family].Config.model_validate(dict(best.hyperparameters))
-    return SearchOutcome(family=best.family, config=config, trials=trials)
-
-
-def winner(trials: Sequence[Trial], families: Sequence[str]) -> Trial | None:
-    """The complete trial with the highest value; ties to the earlier family, then number."""
-    complete = [trial for trial in trials if trial.value is not None]
-    order = {family: place for place, family in enumerate(families)}
-    last = len(order)
-    return min(
-        complete,
-        key=lambda t: (-(t.value or 0.0), order.get(t.family, last), t.number),
-        default=None,
+    best = found.winner
+    skipped = {name: why for name, why in begun["skipped"].items() if name != prepared.baseline}
+    return SearchOutcome(
+        family=best.family,
+        config=models[best.family].Config.model_validate(dict(best.hyperparameters)),
+        trials=tuple(one.trial for one in ended),
+        why=found.why,
+        standings=found.standings,
+        skipped=skipped,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Climb:
-    """Fits a configuration on rising folds."""
+class _Search:
+    """The parts of one search."""
 
-    application: Application
-    prepared: Prepared
-    objective: str
+    checkpoint: Checkpoint
+    agenda: Agenda
+    space: Space
+    climb: Climb
 
-    def __call__(
-        self, model: type[Model], config: Any, prune: Callable[[int, float], bool]
-    ) -> float | None:
-        """The objective on the last fold; None where ``prune(rung, value)`` said so before it."""
-        value, last = math.nan, len(self.prepared.search) - 1
-        for rung, fold in enumerate(self.prepared.search):
-            fitted = model.fit(fold.train, config)
-            value = self._value(fitted, fold)
-            if prune(rung, value) and rung < last:
-                return None
-        return value
+    def carried_on(self, progress: Progress) -> list[Ended]:
+        """Run the trials that are still to do; returns all, told of in turn."""
+        ended = self.checkpoint.ended()
+        for one in ended:
+            progress(one.trial)
+        spent = sum(one.trial.seconds for one in ended)
+        deadline = time.monotonic() + self.agenda.budget.timeout_s - spent
+        while True:
+            left_s = deadline - time.monotonic()
+            what = self.agenda.following([one.trial for one in ended], left_s=left_s)
+            if what is None:
+                return ended
+            ended.append(self._run(None if what == "draw" else what, ended))
+            progress(ended[-1].trial)
 
-    def _value(self, fitted: Model, fold: Any) -> float:
-        metrics = self.application.evaluate(fitted, fold).metrics
-        if self.objective not in metrics:
-            raise ConfigurationError(
-                f"{self.application.name} does not measure the objective {self.objective!r}; "
-                f"it measures {', '.join(sorted(metrics))}"
-            )
-        value = float(metrics[self.objective])
-        if not math.isfinite(value):
-            raise TrainingError(f"{fitted.family}: {self.objective} is {value}, not a number")
-        return value
+    def _run(self, proposal: Proposal | None, ended: Sequence[Ended]) -> Ended:
+        """One trial, from the draw to its record."""
+        started, number = time.monotonic(), len(ended)
+        asked = self.checkpoint.ask(self.space.sampler(number, proposal))
+        tried = self.space.settle(asked, proposal)
+        trial = Trial(
+            number=number,
+            family=tried.family,
+            hyperparameters=tried.hyperparameters,
+            value=None,
+            seconds=0.0,
+            origin=tried.origin,
+        )
+        one = _repeated(trial, ended, asked) or self._fitted(trial, tried.config, asked, ended)
+        one = replace(one, trial=replace(one.trial, seconds=time.monotonic() - started))
+        if not _leads(one.trial, ended):
+            one = replace(one, units=None)
+        self.checkpoint.close(asked, one)
+        return one
 
+    def _fitted(self, trial: Trial, config: Any, asked: Asked, ended: Sequence[Ended]) -> Ended:
+        """The trial with what it came to."""
+        spared = trial.origin in {Origin.DEFAULT, Origin.COMBINED}
+        rungs: dict[int, float] = {}
 
-def _go_on(
-    checkpoint: Checkpoint,
-    plan: Plan,
-    climb: _Climb,
-    *,
-    seed: int,
-    budget: SearchBudget,
-    progress: Progress,
-) -> None:
-    """Run the trials that are still to do, reporting the finished ones first."""
-    ended = checkpoint.ended()
-    for one in ended:
-        progress(one.trial)
-    deadline = time.monotonic() + budget.timeout_s - sum(one.trial.seconds for one in ended)
-    for number in range(len(ended), plan.size(budget)):
-        if time.monotonic() >= deadline:
-            return
-        progress(_run(checkpoint, plan, climb, number=number, seed=seed))
+        def report(rung: int, value: float) -> bool:
+            rungs[rung] = value
+            asked.report(value, rung)
+            if spared or value > _best_of(trial.family, rung, ended):
+                return False
+            return bool(asked.should_prune())
 
-
-def _run(checkpoint: Checkpoint, plan: Plan, climb: _Climb, *, number: int, seed: int) -> Trial:
-    """One trial, from the draw to its record."""
-    started = time.monotonic()
-    asked = checkpoint.ask(plan.sampler(number, seed))
-    family, config = plan.propose(number, asked)
-    trial = Trial(
-        number=number,
-        family=family,
-        hyperparameters=config.model_dump(mode="json"),
-        value=None,
-        seconds=0.0,
-    )
-    value, error = _end_of_equal(trial, checkpoint.ended(), asked) or _fitted(
-        plan.models[family], config, climb, asked
-    )
-    trial = replace(trial, value=value, seconds=time.monotonic() - started)
-    checkpoint.close(asked, trial, error)
-    return trial
+        model = self.agenda.models[trial.family]
+        start = self.climb.last if trial.origin is Origin.COMBINED else 0
+        try:
+            reached = self.climb(model, config, report=report, start=start)
+        except TrainingError as error:
+            note = str(error) or "the fit failed"
+            return Ended(replace(trial, failed=True, note=note), rungs, None)
+        if not isinstance(reached, Top):
+            return Ended(replace(trial, note=reached), rungs, None)
+        done = replace(trial, value=reached.value, measures=reached.measures)
+        return Ended(done, rungs, reached.units)
 
 
-def _fitted(
-    model: type[Model], config: Any, climb: _Climb, asked: Asked
-) -> tuple[float | None, str]:
-    """The objective (None if pruned or failed), and why it failed."""
-
-    def prune(rung: int, value: float) -> bool:
-        asked.report(value, rung)
-        return bool(asked.should_prune())
-
-    try:
-        return climb(model, config, prune), ""
-    except TrainingError as error:
-        return None, str(error) or "the fit failed"
-
-
-def _end_of_equal(
-    trial: Trial, ended: Sequence[Ended], asked: Asked
-) -> tuple[float | None, str] | None:
+def _repeated(trial: Trial, ended: Sequence[Ended], asked: Asked) -> Ended | None:
     """The end of an earlier trial of the same configuration, repeated; None without one."""
     wanted = (trial.family, trial.hyperparameters)
     for old in ended:
         if (old.trial.family, old.trial.hyperparameters) == wanted:
             for rung, value in sorted(old.rungs.items()):
                 asked.report(value, rung)
-            return old.trial.value, old.error
+            note = f"as trial {old.trial.number}"
+            if old.trial.note:
+                note = f"{note}: {old.trial.note}"
+            again = replace(old.trial, number=trial.number, origin=trial.origin, note=note)
+            return replace(old, trial=again)
     return None
 
 
+def _best_of(family: str, rung: int, ended: Sequence[Ended]) -> float:
+    """The highest objective that a family reached on a fold."""
+    reached = (one.rungs.get(rung, -math.inf) for one in ended if one.trial.family == family)
+    return max(reached, default=-math.inf)
+
+
+def _leads(trial: Trial, ended: Sequence[Ended]) -> bool:
+    """Whether a trial is the best of its family so far."""
+    ours = [one.trial for one in ended if one.trial.family == trial.family]
+    return bests([*ours, trial]) == [trial]
+
+
+def _chosen(
+    ended: Sequence[Ended], families: Sequence[str], *, objective: str, seed: int
+) -> Choice | None:
+    complete = [Contender(e.trial, e.units) for e in ended if e.trial.value is not None]
+    return choose(complete, families, objective=objective, seed=seed)
+
+
 def _why_none(ended: Sequence[Ended], budget: SearchBudget) -> str:
-    if errors := [one.error for one in ended if one.error]:
+    if errors := [one.trial.note for one in ended if one.trial.failed]:
         return f"all {len(ended)} trials failed; the first: {errors[0]}"
     return (
         f"no trial could begin within {budget.timeout_s:g} s (at most {budget.trials} allowed); "

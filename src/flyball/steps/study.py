@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from flyball.domain.training import Trial
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.domain.canonical import plain
+from flyball.domain.training import Origin, Trial
 from flyball.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
 PRUNE_AFTER = 2
 """Complete trials before any may be pruned."""
 
+ABOUT, UNITS, BEGUN = "about", "units", "begun"
+"""Names of what is written beside Optuna's own: of a trial, of a trial, of the study."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -28,12 +37,13 @@ class Ended:
     Attributes:
         trial: what a run's record shows.
         rungs: the objective on each fold it reached.
-        error: why it failed; empty where it did not.
+        units: shape (n,), float32, the objective by unit of the last fold; kept of trials that led
+            their family when they ended, and where it is a mean over units.
     """
 
     trial: Trial
     rungs: Mapping[int, float]
-    error: str
+    units: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +72,32 @@ class Checkpoint:
             study.tell(trial.number, state=TrialState.FAIL)
         return cls(study)
 
+    def begun(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the search began with: ``facts`` (JSON types), or what an earlier process wrote.
+
+        So a search that goes on does as it would have done, whatever was learnt meanwhile.
+        """
+        known = self.study.user_attrs.get(BEGUN)
+        if known is None:
+            self.study.set_user_attr(BEGUN, known := json.dumps(plain(facts)))
+        found: Mapping[str, Any] = json.loads(known)
+        return found
+
     def ask(self, sampler: BaseSampler) -> Asked:
         """A new trial, drawn by ``sampler``."""
         self.study.sampler = sampler
         return self.study.ask()
 
-    def close(self, asked: Asked, trial: Trial, error: str) -> None:
+    def close(self, asked: Asked, ended: Ended) -> None:
         """Record a trial's end: complete with its value, pruned without one, or failed."""
         from optuna.trial import TrialState
 
-        about = {
-            "number": trial.number,
-            "family": trial.family,
-            "hyperparameters": dict(trial.hyperparameters),
-            "seconds": trial.seconds,
-            "error": error,
-        }
-        asked.set_user_attr("about", json.dumps(about))  # before its state, which makes it final
-        without = TrialState.FAIL if error else TrialState.PRUNED
+        trial = ended.trial
+        about = {name: value for name, value in plain(trial).items() if name != "value"}
+        if ended.units is not None:
+            asked.set_user_attr(UNITS, _packed(ended.units))
+        asked.set_user_attr(ABOUT, json.dumps(about))  # before its state, which makes it final
+        without = TrialState.FAIL if trial.failed else TrialState.PRUNED
         state = without if trial.value is None else TrialState.COMPLETE
         self.study.tell(asked, trial.value, state=state)
 
@@ -95,13 +113,24 @@ class Checkpoint:
 def _ended(frozen: FrozenTrial) -> Ended | None:
     from optuna.trial import TrialState
 
-    about = json.loads(frozen.user_attrs.get("about", "{}"))
-    error = about.pop("error", "")
-    if frozen.state is TrialState.FAIL and not error:
-        return None
+    about = json.loads(frozen.user_attrs.get(ABOUT, "{}"))
+    if frozen.state is TrialState.FAIL and not about.get("failed"):
+        return None  # killed before it was closed, or while
     # a pruned trial's Optuna value is that of its last rung, which is not the objective
     value = frozen.value if frozen.state is TrialState.COMPLETE else None
-    return Ended(Trial(value=value, **about), frozen.intermediate_values, error)
+    trial = Trial(**{**about, "value": value, "origin": Origin(about["origin"])})
+    return Ended(trial, frozen.intermediate_values, _unpacked(frozen.user_attrs.get(UNITS)))
+
+
+def _packed(units: NDArray[np.float32]) -> str:
+    """As text: float32, little-endian, deflated (many are 0), base 64."""
+    return base64.b64encode(zlib.compress(units.astype("<f4").tobytes())).decode()
+
+
+def _unpacked(text: str | None) -> NDArray[np.float32] | None:
+    if text is None:
+        return None
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4")
 
 
 @contextmanager

@@ -9,9 +9,8 @@ doubles or loses one.
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,15 @@ from flyball.domain.canonical import digest
 from flyball.domain.data import DatasetVersion
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.names import Recipe
-from flyball.domain.training import Run, RunPhase, SearchBudget, TrainingResult, Trial
+from flyball.domain.training import (
+    Origin,
+    Run,
+    RunPhase,
+    SearchBudget,
+    Standing,
+    TrainingResult,
+    Trial,
+)
 from flyball.errors import (
     ConfigurationError,
     FlyballError,
@@ -35,6 +42,8 @@ from flyball.steps.fit import ARTIFACT, PROGRESS, FitRequest, fit_candidate
 from flyball.steps.manifest import code_fingerprint
 from flyball.steps.newest import newest
 from flyball.steps.register import Trained, announce, register
+from flyball.steps.warm import earlier_bests
+from flyball.steps.watch import watched
 
 __all__ = ["FitRequest", "Trained", "fit_candidate", "train"]
 
@@ -42,9 +51,6 @@ CHILD = "flyball.wiring:fit_candidate"
 
 FINISH_S = 900.0
 """What the last trial, the final fit and the packaging may take after the search's time is up."""
-
-PROGRESS_S = 1.0
-"""Between two looks at the child's progress; the record is written at most so often."""
 
 
 def train(
@@ -92,7 +98,16 @@ def train(
         announce(tracker, version, run.result.tracked_as if run.result else "")
         return Trained(version=version, run=run, new=False)
     out = scratch / f"train-{model}-{run.run_id}"
-    request = _request(run, application, settings, data, datasets, study_url=study_url, out=out)
+    request = _request(
+        run,
+        application,
+        settings,
+        data,
+        records=records,
+        datasets=datasets,
+        study_url=study_url,
+        out=out,
+    )
     try:
         made = _fitted(executor, records, run, request)
         run = records.get(Run, run.id)
@@ -183,16 +198,18 @@ def _request(
     application: Application,
     settings: ModelSettings,
     data: DatasetVersion,
-    datasets: Datasets,
     *,
+    records: Records,
+    datasets: Datasets,
     study_url: str,
     out: Path,
 ) -> FitRequest:
+    objective = settings.objective or application.objective
     return FitRequest(
         model=run.model,
         application=application.name,
         families=list(application.families),
-        objective=settings.objective or application.objective,
+        objective=objective,
         tables={
             table: [str(datasets.path(md5)) for md5 in md5s]
             for table, md5s in data.tables().items()
@@ -204,47 +221,20 @@ def _request(
         study_url=study_url,
         study_name=f"{run.model}-{run.run_id}",
         out=str(out),
+        earlier=earlier_bests(
+            records, model=run.model, application=application.name, objective=objective
+        ),
     )
 
 
 def _fitted(
     executor: Executor, records: Records, run: Run, request: FitRequest
 ) -> Mapping[str, Any]:
-    with _watched(records, run, Path(request.out) / PROGRESS):
+    with watched(records, run, Path(request.out) / PROGRESS):
         made: Mapping[str, Any] = executor.call(
             CHILD, asdict(request), timeout_s=request.timeout_s + FINISH_S
         )
     return made
-
-
-@contextmanager
-def _watched(records: Records, run: Run, lines: Path) -> Iterator[None]:
-    """Raise ``Run.trials_done`` meanwhile, as the child's progress file grows."""
-    over = threading.Event()
-    args = (records, run, lines, over)
-    thread = threading.Thread(target=_follow, args=args, name="training progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _follow(records: Records, run: Run, lines: Path, over: threading.Event) -> None:
-    while not over.wait(PROGRESS_S):
-        try:
-            done = lines.read_bytes().count(b"\n")
-        except OSError:
-            continue  # the child has not begun it
-        if done <= run.trials_done:
-            continue
-        after = replace(run, trials_done=done)
-        try:
-            records.commit([Change(value=after, replacing=run)])
-        except (StaleWrite, StorageUnavailable):
-            return  # progress is a courtesy; the run itself will say what is wrong
-        run = after
 
 
 # --- the result -------------------------------------------------------------------------------
@@ -255,7 +245,9 @@ def _kept(
 ) -> tuple[Run, TrainingResult, Recipe]:
     """Store and track what the child made; returns the run with its split, and its result."""
     artifact = Path(request.out) / ARTIFACT
-    trials = tuple(Trial(**trial) for trial in made["trials"])
+    trials = tuple(
+        Trial(**{**trial, "origin": Origin(trial["origin"])}) for trial in made["trials"]
+    )
     run = replace(run, split=made["split"], trials_done=len(trials))
     stored = blobs.put(artifact)
     params = {
@@ -278,6 +270,10 @@ def _kept(
         trials=trials,
         artifact=stored,
         tracked_as=tracked,
+        objective=request.objective,
+        why=made["why"],
+        standings=tuple(Standing(**standing) for standing in made["standings"]),
+        skipped=made["skipped"],
     )
     recipe = Recipe(
         architecture=made["architecture"],

@@ -12,10 +12,11 @@ from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus
+from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 VERSION_TABLE = "flyball_revision"
@@ -49,6 +50,7 @@ RECORDS: dict[type[object], Table] = {
     ValidationReport: _records("reports"),
     Deployment: _records("deployments"),
     Route: _records("routes"),
+    Rules: _records("rules"),
     WorkerStatus: _records("workers"),
 }
 """The table of each kind of record."""

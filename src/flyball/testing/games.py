@@ -88,6 +88,7 @@ class OneVersionHost:
         events: by id.
         failing: raised by ``accept`` where set, as a full disk would.
         pseudonyms: where set, the data knows players by them.
+        in_force: the business rules, as the application read them.
     """
 
     servable: GamesServable | None
@@ -96,6 +97,7 @@ class OneVersionHost:
     events: dict[str, Event] = field(default_factory=dict)
     failing: FlyballError | None = None
     pseudonyms: Pseudonyms | None = None
+    in_force: Any = None
 
     def pseudonym(self, user: str) -> str:
         """The user themselves, unless there are pseudonyms."""
@@ -122,6 +124,10 @@ class OneVersionHost:
             new.append(event.event_id not in self.events)
             self.events.setdefault(event.event_id, event)
         return new
+
+    def rules(self) -> Any:
+        """The rules in force."""
+        return self.in_force
 
     def overlay(self, user: str) -> Mapping[str, frozenset[str]]:
         """The user's events by type."""

@@ -7,7 +7,7 @@ For tests of the steps and checks that should not wait for a recommender. It imp
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from flyball.domain.schema import Column, ColumnType, Schema
-from flyball.errors import ArtifactCorrupt, TrainingError
+from flyball.errors import ArtifactCorrupt, ConfigurationError, NotFound, TrainingError
 from flyball.ports import Evaluation, Host, Model, Prepared, Suggest, Tables
 
 if TYPE_CHECKING:
@@ -133,6 +133,38 @@ class Curve(Mean):
 MODELS: dict[str, type[Model]] = {"mean": Mean, "curve": Curve}
 
 
+class AverageConfig(BaseModel):
+    """The families that are averaged, with their hyperparameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parts: dict[str, dict[str, Any]]
+
+    @classmethod
+    def combining(cls, best: Mapping[str, Any]) -> Self:
+        """Of all that are given. Raises TrainingError for a part of an unknown family."""
+        if strangers := set(best) - set(MODELS):
+            raise TrainingError(f"an average cannot be made of {', '.join(sorted(strangers))}")
+        return cls(parts={name: config.model_dump(mode="json") for name, config in best.items()})
+
+
+class Average(Mean):
+    """The average of other families: made by a search, never drawn."""
+
+    family: ClassVar[str] = "average"
+    Config: ClassVar[type[BaseModel]] = AverageConfig
+
+    @classmethod
+    def fit(cls, data: Points, config: Any) -> Self:
+        """Fit each part; the mean of polynomials is one."""
+        total = np.zeros(6)
+        for name, settings in config.parts.items():
+            model = MODELS[name]
+            fitted: Any = model.fit(data, model.Config.model_validate(settings))
+            total[: len(fitted.weights)] += fitted.weights
+        return cls(total / len(config.parts))
+
+
 class ToyApplication:
     """Predicts y from x."""
 
@@ -197,6 +229,15 @@ class ToyApplication:
             raise ArtifactCorrupt(f"{directory}: {error}; train again") from error
         return ToyServable(MODELS[family].load(directory / "model"))
 
+    def read_rules(self, document: Mapping[str, Any]) -> None:
+        """It has none.
+
+        Raises:
+            ConfigurationError: the document holds one.
+        """
+        if document:
+            raise ConfigurationError("toy has no business rules")
+
     def routes(self, host: Host) -> APIRouter:  # noqa: ARG002
         """None: it is never served."""
         from fastapi import APIRouter
@@ -215,6 +256,23 @@ class ToyApplication:
     def exercise(self, url: str) -> Iterator[tuple[str, bool, str]]:
         """Whether it was given a URL at all."""
         yield "has an address", url.startswith("http://"), url
+
+    def experiment(
+        self,
+        name: str,
+        model: type[Model],  # noqa: ARG002 - the port's signature
+        config: Any,  # noqa: ARG002
+        tables: Tables,  # noqa: ARG002
+        *,
+        seed: int,  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> Mapping[str, Any]:
+        """It has none.
+
+        Raises:
+            NotFound: always.
+        """
+        raise NotFound(f"toy has no experiment {name!r}; it has none at all")
 
 
 @dataclass(frozen=True)

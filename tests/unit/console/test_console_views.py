@@ -127,6 +127,11 @@ class TestValidationTrainingAndData:
         training = fact(games(a_status(run=run)), "Training")
         assert (training.value, training.detail, training.tone) == ("failed", "no memory", "bad")
 
+    def test_a_finished_run_says_why_the_winner_won(self) -> None:
+        run = make.a_run(result=make.a_result(why="ease is better than popularity"))
+        training = fact(games(a_status(run=run)), "Training")
+        assert training.detail == "2 trials; ease is better than popularity"
+
     def test_rows_are_readable(self) -> None:
         assert fact(games(), "Data").value == "1,234,567 rows"
         assert fact(games(), "Data").detail == "1 batch, 0123abcd"

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from flyball.games.messages import EventIn, GamesQuery, RecommendationRequest
+from flyball.games.messages import EventIn, Filters, GamesQuery, RecommendationRequest
 from flyball.games.openapi import EVENTS, HISTORY, REQUEST
 
 RECOMMEND = "/v1/recommendations"
@@ -44,12 +44,21 @@ class TestTheDocumentation:
             "/v1/games": "/v1/games",
             "/v1/games/{game_id}": "/v1/games/metroid",
             "/v1/games/{game_id}/similar": "/v1/games/metroid/similar",
+            "/v1/search": "/v1/search?q=metroid",
+            "/v1/why-not/{user_id}/{game_id}": "/v1/why-not/player-3/metroid",
         }
         for path, call in calls.items():
             good = app.openapi()["paths"][path]["get"]["responses"]["200"]["content"]
             said = good["application/json"]
             body = client.get(call).json()
             assert set(body) == set(said["schema"]["properties"]) == set(said["example"])
+
+    def test_names_every_filter_as_a_query_parameter_too(self, app):
+        paths = app.openapi()["paths"]
+        wanted = {"k", "min_score", "diversity", *Filters.__struct_fields__}
+        for path in (RECOMMEND + "/{user_id}", "/v1/why-not/{user_id}/{game_id}"):
+            found = {p["name"] for p in paths[path]["get"]["parameters"] if p["in"] == "query"}
+            assert found == wanted
 
     def test_holds_no_reference_into_nothing(self, app):
         text = json.dumps(app.openapi())

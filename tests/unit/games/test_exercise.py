@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,7 +35,7 @@ class TestExercising:
         with listening(app) as url:
             found = list(exercise(url))
         assert [(what, detail) for what, held, detail in found if not held] == []
-        assert len(found) == 11
+        assert len(found) == 14
         assert [event.user_id for event in host.events.values()] == ["flyball-exercise"]
 
     def test_a_candidate_that_stores_no_events_is_good(self, app, host):
@@ -69,6 +70,7 @@ class TestExercising:
         class Forgetful:
             def __init__(self, servable):
                 self.catalogue, self.similar = servable.catalogue, servable.similar
+                self.why_not, self.search = servable.why_not, servable.search
                 self._servable = servable
 
             def recommend(self, user_id, history=(), k=10, filters=None, **more):
@@ -79,3 +81,21 @@ class TestExercising:
             failed = {what: detail for what, held, detail in exercise(url) if not held}
         assert list(failed) == ["recommendations for a history"]
         assert "a game the player has" in failed["recommendations for a history"]
+
+    def test_a_server_whose_list_and_reasons_disagree_is_found_out(self, app, host):
+        class Backwards:
+            def __init__(self, servable):
+                self._servable = servable
+
+            def __getattr__(self, name):
+                return getattr(self._servable, name)
+
+            def recommend(self, user_id, history=(), k=10, filters=None, **more):
+                answer = self._servable.recommend(user_id, history, k, filters, **more)
+                return replace(answer, items=answer.items[::-1])
+
+        host.servable = Backwards(host.servable)
+        with listening(app) as url:
+            failed = {what: detail for what, held, detail in exercise(url) if not held}
+        assert list(failed) == ["why not, for every game of a list"]
+        assert "of the game at place 1" in failed["why not, for every game of a list"]

@@ -35,7 +35,7 @@ def host(servable):
 
 
 def owned(servable, player: str) -> set[str]:
-    return {servable.artifact.items[c] for c in servable.owned(PSEUDONYMS.of(player))}
+    return {servable.artifact.items[c] for c in servable.owned(PSEUDONYMS.of(player)).items}
 
 
 class TestAPlayersId:

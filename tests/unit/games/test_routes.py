@@ -29,13 +29,16 @@ class TestRecommendations:
             "variant",
             "items",
             "underfilled",
+            "score_kind",
         }
+        assert body["score_kind"] == "probability"
         assert (body["model"], body["model_version"]) == ("games", VERSION)
         assert (body["variant"], body["underfilled"]) == ("champion", False)
         assert len(body["items"]) == 4
         for item in body["items"]:
-            assert set(item) == {"game_id", "title", "score", "reasons"}
-            assert set(item["reasons"][0]) == {"game_id", "share"}
+            assert set(item) == {"game_id", "title", "score", "reasons", "rest", "exact"}
+            assert 0 < item["score"] < 1
+            assert set(item["reasons"][0]) == {"game_id", "share", "kind"}
         assert host.counted == [(RECOMMEND, 200)]
 
     def test_by_get_are_those_by_post(self, client, host):
@@ -163,3 +166,87 @@ def test_an_unexpected_error_is_counted_before_it_travels_on(host):
     with pytest.raises(ZeroDivisionError):
         TestClient(bare).get(f"{RECOMMEND}/player-3")
     assert host.counted == [(f"{RECOMMEND}/{{user_id}}", 500)]
+
+
+class TestSearch:
+    def test_finds_a_game_despite_a_typo(self, client, host):
+        answer = client.get("/v1/search", params={"q": "metriod", "k": 3})
+        assert answer.headers["x-flyball-version"] == VERSION
+        items = answer.json()["items"]
+        assert items[0]["game_id"] == "metroid"
+        assert items[0]["matched"] == "title"
+        assert len(items) <= 3
+        scores = [item["score"] for item in items]
+        assert scores == sorted(scores, reverse=True)
+        assert host.counted == [("/v1/search", 200)]
+
+    def test_takes_any_text(self, client):
+        for text in ("", "   ", "🎮", "\u202bשלום", "a\0b", "%", "x" * 1000):
+            assert client.get("/v1/search", params={"q": text}).status_code == 200
+
+    @pytest.mark.parametrize("query", ["", "q=a&k=0", "q=a&k=101", "q=" + "x" * 1001])
+    def test_refuses_what_cannot_be_read(self, client, host, query):
+        is_a_problem(client.get(f"/v1/search?{query}"), 422)
+        assert host.counted == [("/v1/search", 422)]
+
+
+class TestSimilarGames:
+    def test_mix_what_players_have_with_what_games_are(self, client, servable):
+        plain = client.get("/v1/games/metroid/similar?k=5").json()["items"]
+        mixed = client.get("/v1/games/metroid/similar?k=5&content=1").json()["items"]
+        assert [item["game_id"] for item in plain] != [item["game_id"] for item in mixed]
+        assert mixed == [
+            {"game_id": game.game_id, "title": game.title, "score": game.score}
+            for game in servable.similar("metroid", 5, content=1.0)
+        ]
+
+    @pytest.mark.parametrize("content", ["nan", "inf", "-0.1", "1.1", "much"])
+    def test_refuse_what_is_no_share(self, client, content):
+        answer = client.get("/v1/games/metroid/similar", params={"content": content})
+        assert "$.content" in is_a_problem(answer, 422)
+
+
+class TestRules:
+    def test_in_force_hold_for_every_answer(self, client, host):
+        first = client.get(f"{RECOMMEND}/player-3?k=3").json()["items"]
+        ids = [item["game_id"] for item in first]
+        host.in_force = GamesApplication().read_rules(
+            {"hidden": ids[:1], "pins": [{"game_id": ids[2], "place": 1}]}
+        )
+        for answer in (
+            client.get(f"{RECOMMEND}/player-3?k=2"),
+            client.post(RECOMMEND, json={"user_id": "player-3", "k": 2}),
+        ):
+            assert [item["game_id"] for item in answer.json()["items"]] == [ids[2], ids[1]]
+
+
+class TestAskingByGet:
+    def test_takes_the_filters_of_the_request_by_post(self, client):
+        filters = {
+            "genres": ["platformer", "action"],
+            "exclude": ["metroid"],
+            "max_price": 20,
+            "released_after": "1985-01-01",
+        }
+        body = {"user_id": "player-3", "k": 100, "filters": filters, "min_score": 0.001}
+        by_post = client.post(RECOMMEND, json=body).json()
+        query = {**filters, "k": 100, "min_score": 0.001}
+        by_get = client.get(f"{RECOMMEND}/player-3", params=query).json()
+        assert 0 < len(by_get["items"]) < 40
+        assert by_get["items"] == by_post["items"]
+
+    @pytest.mark.parametrize(
+        "query", ["min_score=nan", "min_score=inf", "max_price=NaN", "diversity=-inf", "genres="]
+    )
+    def test_refuses_numbers_that_are_none(self, client, query):
+        is_a_problem(client.get(f"{RECOMMEND}/player-3?{query}"), 422)
+
+
+class TestALongHistory:
+    def test_of_many_thousand_ids_known_and_not_is_answered(self, client, servable):
+        known = list(servable.artifact.items[:20])
+        history = (known + [f"nobody-knows-{number}" for number in range(30)]) * 1000
+        body = client.post(RECOMMEND, json={"history": history, "k": 100}).json()
+        assert {item["game_id"] for item in body["items"]} == set(servable.artifact.items[20:])
+        short = client.post(RECOMMEND, json={"history": known, "k": 100}).json()
+        assert body["items"] == short["items"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
@@ -13,8 +13,8 @@ from flyball.errors import DeploymentError, NotFound
 from flyball.games.application import GamesApplication
 from flyball.games.artifact import Artifact
 from flyball.games.messages import Filters
-from flyball.games.servable import LONG_HISTORY, GamesServable
-from flyball.recommend import Ease, Popularity
+from flyball.games.servable import GamesServable
+from flyball.recommend import Ease, History, Popularity
 from flyball.testing.games import packaged, some_purchases
 
 EVERYTHING = 100
@@ -40,7 +40,7 @@ def ids(answer):
 
 
 def owned_by(servable, player):
-    return {servable.artifact.items[column] for column in servable.owned(player)}
+    return {servable.artifact.items[column] for column in servable.owned(player).items}
 
 
 def popular(servable):
@@ -103,10 +103,18 @@ class TestAnUnknownPlayer:
         assert ids(answer) == popular(servable)[:10]
         assert answer == servable.recommend(None, k=10)
 
-    def test_sees_scores_that_say_how_many_players_own_the_game(self, servable):
+    def test_sees_the_probability_that_such_players_take_to_so_popular_a_game(self, servable):
         best = servable.recommend(None, k=1).items[0]
-        assert best.score == pytest.approx(servable.artifact.popularity.max() / 60)
-        assert best.reasons == []
+        share = servable.artifact.shares[servable.artifact.index[best.game_id]]
+        assert best.score == servable.artifact.popular.apply(share)
+        assert best.score == servable.recommend(None, k=1, history=["nothing-known"]).items[0].score
+
+    def test_is_told_that_popularity_speaks_for_the_games(self, servable):
+        for item in servable.recommend(None, k=5).items:
+            assert [(r.game_id, r.kind, r.share) for r in item.reasons] == [
+                (None, "popularity", 1.0)
+            ]
+            assert item.rest == 0.0
 
     def test_with_a_history_of_games_nobody_knows_is_still_unknown(self, servable):
         answer = servable.recommend(None, ["no-such-game", "another"], 10)
@@ -122,28 +130,33 @@ class TestReasons:
             shares = [reason.share for reason in item.reasons]
             assert shares == sorted(shares, reverse=True)
             assert min(shares) > 0
-            assert sum(shares) == pytest.approx(1.0)
+            assert sum(shares) + item.rest == pytest.approx(1.0)
+            assert item.exact
 
-    def test_weigh_as_the_terms_of_the_score_do(self, ease):
-        first, second = popular(ease)[:2]
-        item = ease.recommend(None, [first, second], 1).items[0]
-        alone = {
-            game: next(
-                other.score
-                for other in ease.recommend(None, [game], EVERYTHING).items
-                if other.game_id == item.game_id
-            )
-            for game in (first, second)
-        }
-        positive = {game: score for game, score in alone.items() if score > 0}
-        assert {reason.game_id: reason.share for reason in item.reasons} == pytest.approx(
-            {game: score / sum(positive.values()) for game, score in positive.items()}
-        )
+    def test_are_the_largest_terms_of_the_score_and_all_shares_add_up(self, servable):
+        artifact = servable.artifact
+        history = servable.owned("player-3")
+        scores = artifact.model.score(history)
+        for item in servable.recommend("player-3", k=EVERYTHING).items:
+            column = artifact.index[item.game_id]
+            terms = artifact.model.terms(history, column)
+            assert terms.items.sum() + terms.base == pytest.approx(scores[column], abs=1e-5)
+            names = [*(artifact.items[c] for c in history.items), None]
+            worth = dict(zip(names, [*terms.items.tolist(), terms.base], strict=True))
+            positive = {name: term for name, term in worth.items() if term > 0}
+            largest = sorted(positive, key=positive.__getitem__, reverse=True)[:3]
+            total = sum(positive.values())
+            assert [reason.game_id for reason in item.reasons] == largest
+            for reason in item.reasons:
+                assert reason.share == pytest.approx(positive[reason.game_id] / total, abs=1e-6)
+            unshown = sum(positive[name] for name in positive if name not in largest)
+            assert item.rest == pytest.approx(unshown / total, abs=1e-6)
 
     def test_a_single_game_is_the_whole_reason(self, ease):
         game = popular(ease)[0]
         item = ease.recommend(None, [game], 1).items[0]
         assert [(reason.game_id, reason.share) for reason in item.reasons] == [(game, 1.0)]
+        assert item.rest == 0.0
 
 
 class TestFilters:
@@ -216,21 +229,94 @@ class TestSimilarGames:
         with pytest.raises(NotFound, match=r"'no-such-game'.*search for it"):
             servable.similar("no-such-game", 5)
 
+    def test_by_content_are_the_games_described_most_alike(self, ease):
+        vectors = ease.artifact.embeddings
+        for game in ease.artifact.items:
+            column = ease.artifact.index[game]
+            cosines = vectors @ vectors[column]
+            for other in ease.similar(game, EVERYTHING, content=1.0):
+                expected = cosines[ease.artifact.index[other.game_id]]
+                assert other.score == pytest.approx(expected, abs=1e-6)
+
+    def test_mixed_lie_between_the_two(self, ease):
+        players = {o.game_id: o.score for o in ease.similar("metroid", EVERYTHING)}
+        likest = max(players.values())
+        content = {o.game_id: o.score for o in ease.similar("metroid", EVERYTHING, content=1.0)}
+        for other in ease.similar("metroid", EVERYTHING, content=0.25):
+            id = other.game_id
+            expected = 0.75 * players.get(id, 0.0) / likest + 0.25 * content.get(id, 0.0)
+            assert other.score == pytest.approx(expected, abs=1e-6)
+
+    def test_to_a_game_nobody_has_yet_are_those_like_it(self, tmp_path, frame):
+        new = pl.DataFrame(
+            {
+                "item_id": ["new"],
+                "name": ["Metroid Reborn"],
+                "genres": [["action", "adventure"]],
+                "tags": [["metroidvania", "sci-fi"]],
+                "developer": ["Nintendo"],
+                "release_date": [datetime(2024, 1, 1, tzinfo=UTC)],
+            }
+        )
+        launched = packaged(Ease, tmp_path, frame, new)
+        assert launched.artifact.popularity[launched.artifact.index["metroid-reborn"]] == 0
+        alike = launched.similar("metroid-reborn", 3)
+        assert "metroid" in {game.game_id for game in alike}
+        assert alike == launched.similar("metroid-reborn", 3, content=1.0)
+
+
+class TestAWorldOfOddTitles:
+    """Emoji, right-to-left letters, blanks: games as any others."""
+
+    TITLES = (
+        "🎮🔥",
+        "משחק טוב",
+        "لعبة",
+        "  Blank  ",
+        "Ⅷ",
+        "名作",
+        "a\u0301e\u0301",
+        "💿",
+        "Ω",
+        "мир",
+    )
+
+    def test_is_recommended_searched_and_explained(self, tmp_path):
+        rows = [
+            (f"player-{player}", self.TITLES[(player * step + step) % len(self.TITLES)])
+            for player in range(30)
+            for step in range(1, 6)
+        ]
+        frame = pl.DataFrame(rows, schema=["user_id", "title"], orient="row").unique(
+            maintain_order=True
+        )
+        odd = packaged(Ease, tmp_path, frame)
+        assert odd.smoke() > 0
+        for game in odd.catalogue:
+            assert odd.search(game.title, 1)[0].game_id == game.game_id
+            assert odd.why_not("nobody", game.game_id).verdict == "recommended"
+        shown = odd.recommend(None, [odd.artifact.items[0]], 10)
+        assert len(shown.items) == len(odd.artifact.items) - 1
+
 
 class TestALongHistory:
+    def test_of_a_million_ids_is_that_of_the_games_among_them(self, ease):
+        known = list(ease.artifact.items[:5])
+        history = known * 100_000 + ["no-such-game"] * 500_000
+        assert ease.recommend(None, history, 10) == ease.recommend(None, known, 10)
+
     def test_is_scored_as_the_model_says(self, tmp_path):
-        """A long history takes a quicker way to the same scores: see ``LONG_HISTORY``."""
         rng = np.random.default_rng(1)
         users = [f"player-{number}" for number in np.repeat(np.arange(60), 30)]
         titles = [f"Game {number}" for number in rng.integers(0, 200, size=len(users))]
         long = packaged(Ease, tmp_path, pl.DataFrame({"user_id": users, "title": titles}))
-        history = long.artifact.items[: LONG_HISTORY + 10]
-        scores = long.artifact.model.score(np.arange(len(history)))
+        history = long.artifact.items[:74]
+        scores = long.artifact.model.score(History(np.arange(len(history))))
         answer = long.recommend(None, history, EVERYTHING)
         assert len(answer.items) == EVERYTHING
         for item in answer.items:
             expected = scores[long.artifact.index[item.game_id]]
-            assert item.score == pytest.approx(expected, abs=1e-6)
+            assert item.score == pytest.approx(long.artifact.calibration.apply(expected), abs=1e-6)
 
     def test_of_every_game_leaves_nothing_to_recommend(self, servable):
         answer = servable.recommend(None, servable.artifact.items, 5)
@@ -240,11 +326,11 @@ class TestALongHistory:
 
 class TestSmoke:
     def test_counts_what_it_asked(self, servable):
-        assert servable.smoke() == 9
+        assert servable.smoke() == 12
 
     def test_does_without_genres_where_none_are_known(self, tmp_path, frame):
         unknown = frame.with_columns(("Obscure " + pl.col("title")).alias("title"))
-        assert packaged(Ease, tmp_path, unknown).smoke() == 8
+        assert packaged(Ease, tmp_path, unknown).smoke() == 11
 
     @pytest.mark.parametrize("wrong", [np.nan, np.inf], ids=["NaN", "infinite"])
     def test_refuses_a_model_whose_scores_are_no_numbers(self, tmp_path, frame, wrong):

@@ -146,8 +146,8 @@ class TestTheTastes:
 
     def test_let_players_be_predicted_better_than_by_popularity(self):
         """EASE on 80% of each player's purchases ranks the rest twice as well, by NDCG@10."""
+        from flyball.recommend import ndcg, rank
         from flyball.recommend.ease import Ease
-        from flyball.recommend.metrics import ndcg, rank
         from flyball.recommend.popularity import Popularity, PopularityConfig
         from flyball.recommend.split import HoldoutSplit
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -28,9 +30,18 @@ class TestInteractionsFromAFrame:
         data = Interactions.from_frame(frame(("u", "a"), ("u", "a"), ("u", "b")))
         assert data.matrix.toarray().tolist() == [[1, 1]]
 
-    def test_are_binary_whatever_the_weight(self):
-        data = Interactions.from_frame(frame(("u", "a"), ("v", "a"), weight=[0.1, 44.0]))
+    def test_are_binary_whatever_the_hours(self):
+        data = Interactions.from_frame(frame(("u", "a"), ("v", "a"), hours=[0.1, 44.0]))
         assert data.matrix.data.tolist() == [1, 1]
+
+    def test_of_one_pair_add_their_hours_and_begin_on_the_first_day(self):
+        days = [date(2020, 1, 3), date(2020, 1, 1), date(2020, 1, 2)]
+        rows = (("u", "b"), ("u", "b"), ("u", "a"))
+        data = Interactions.from_frame(frame(*rows, hours=[2.0, 1.5, None], day=days))
+        assert data.matrix.toarray().tolist() == [[1, 1]]
+        np.testing.assert_array_equal(data.hours, np.array([np.nan, 3.5], dtype=np.float32))
+        epoch = date(1970, 1, 1)
+        assert data.days.tolist() == [(days[2] - epoch).days, (days[1] - epoch).days]
 
     def test_take_ids_of_any_type_as_text(self):
         data = Interactions.from_frame(frame((7, "a"), (10, "b")))
@@ -58,14 +69,22 @@ class TestUnusableData:
         with pytest.raises(TrainingError, match="1 of 2 rows have no item_id"):
             Interactions.from_frame(frame(("u", "a"), ("u", None)))
 
-    @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf"), None])
-    def test_a_weight_that_is_not_a_positive_number_is_refused(self, weight):
-        with pytest.raises(TrainingError, match="1 of 2 weights"):
-            Interactions.from_frame(frame(("u", "a"), ("u", "b"), weight=[1.0, weight]))
+    @pytest.mark.parametrize("hours", [-1.0, float("nan"), float("inf"), None])
+    def test_hours_that_are_no_hours_are_not_known(self, hours):
+        data = Interactions.from_frame(frame(("u", "a"), ("u", "b"), hours=[1.0, hours]))
+        np.testing.assert_array_equal(data.hours, np.array([1.0, np.nan], dtype=np.float32))
 
-    def test_a_weight_that_is_text_is_refused(self):
-        with pytest.raises(TrainingError, match="not a number"):
-            Interactions.from_frame(frame(("u", "a"), weight=["much"]))
+    def test_hours_that_are_text_are_refused(self):
+        with pytest.raises(TrainingError, match="not numbers"):
+            Interactions.from_frame(frame(("u", "a"), hours=["much"]))
+
+    def test_days_that_are_text_are_refused(self):
+        with pytest.raises(TrainingError, match="not a date"):
+            Interactions.from_frame(frame(("u", "a"), day=["once"]))
+
+    def test_days_that_one_row_lacks_are_not_known(self):
+        data = Interactions.from_frame(frame(("u", "a"), ("u", "b"), day=[date(2020, 1, 1), None]))
+        assert data.days is None
 
     def test_an_empty_frame_cannot_be_trained_on(self):
         empty = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})

@@ -26,24 +26,15 @@ from flyball.recommend import (
     recall,
     top_k,
 )
-from flyball.recommend.metrics import CELL_BYTES
-
-
-class Fixed:
-    """A model whose scores were written down before; one row per history, or one for all."""
-
-    def __init__(self, scores):
-        self.scores = np.asarray(scores, dtype=np.float32)
-
-    def predict(self, histories):
-        return np.broadcast_to(self.scores, (histories.shape[0], self.scores.shape[-1])).copy()
-
-
-def fold_of(train, test):
-    train, test = np.array(train, dtype=np.float32), np.array(test, dtype=np.float32)
-    users = np.array([f"u{n:04}" for n in range(train.shape[0])])
-    items = np.array([f"i{n:04}" for n in range(train.shape[1])])
-    return Fold(Interactions(users, items, csr_matrix(train)), csr_matrix(test))
+from flyball.recommend.metrics import (
+    auc,
+    average_precision,
+    dcg,
+    precision,
+    reciprocal_rank,
+)
+from flyball.recommend.ranking import CELL_BYTES
+from ranking_worlds import Fixed, fold_of
 
 
 class TestByHand:
@@ -81,6 +72,43 @@ class TestByHand:
     def test_hit_rate(self):
         ranking = rank(self.model, self.fold, depth=4)
         assert [hit_rate(ranking, k).tolist() for k in (1, 2)] == [[0.0], [1.0]]
+
+    def test_precision_divides_by_the_places_asked_for(self):
+        ranking = rank(self.model, self.fold, depth=6)
+        values = [precision(ranking, k).tolist() for k in (1, 2, 6)]
+        assert values == [[0.0], [0.5], pytest.approx([2 / 6])]
+
+    def test_dcg(self):
+        ranking = rank(self.model, self.fold, depth=4)
+        assert dcg(ranking, 4).tolist() == pytest.approx([1 / math.log2(3) + 1 / math.log2(5)])
+
+    def test_reciprocal_rank_looks_further_than_the_places_kept(self):
+        ranking = rank(self.model, self.fold, depth=1)
+        assert reciprocal_rank(ranking).tolist() == [0.5]
+        assert reciprocal_rank(ranking, 2).tolist() == [0.5]
+        assert reciprocal_rank(ranking, 1).tolist() == [0.0]
+
+    def test_average_precision_looks_further_than_the_places_kept(self):
+        ranking = rank(self.model, self.fold, depth=1)
+        assert average_precision(ranking).tolist() == pytest.approx([(1 / 2 + 2 / 4) / 2])
+        assert average_precision(ranking, 3).tolist() == pytest.approx([(1 / 2) / 2])
+
+    def test_auc_is_the_share_of_pairs_in_the_right_order(self):
+        """The full list is 1 2 3 4: of the pairs (2,1) (2,3) (4,1) (4,3), one is right."""
+        assert auc(rank(self.model, self.fold, depth=1)).tolist() == [0.25]
+
+    def test_auc_counts_equal_scores_one_half(self):
+        assert auc(rank(Fixed([0, 0, 0, 0, 0]), self.fold)).tolist() == [0.5]
+
+    def test_auc_of_a_user_with_nothing_else_to_show_says_nothing(self):
+        assert auc(rank(Fixed([1, 2]), fold_of([[1, 0]], [[0, 1]]))).tolist() == [0.5]
+
+    def test_the_places_of_held_out_items_are_kept_best_first(self):
+        ranking = rank(Fixed([5, 1, 1, 3, 3]), self.fold, depth=1)  # the list: 3 4 1 2
+        assert ranking.wanted.tolist() == [4, 2]
+        assert ranking.places.tolist() == [2, 4]
+        assert ranking.midranks.tolist() == [1.5, 3.5]
+        assert ranking.unseen.tolist() == [4]
 
     def test_coverage_counts_known_items_only(self):
         fold = fold_of([[1, 0, 0, 0], [0, 1, 1, 0]], [[0, 1, 0, 0], [1, 0, 0, 0]])
@@ -126,7 +154,9 @@ def test_metrics_equal_a_brute_force_count(seed, k):
 class TestARanking:
     def test_of_nobody_is_empty(self):
         ranking = rank(Fixed([1, 2]), fold_of([[1, 0]], [[0, 0]]), depth=2)
-        assert ndcg(ranking, 2).shape == recall(ranking, 2).shape == (0,)
+        for metric in (ndcg, recall, hit_rate, precision, dcg, average_precision, reciprocal_rank):
+            assert metric(ranking, 2).shape == (0,)
+        assert auc(ranking).shape == (0,)
         assert coverage(ranking, 2) == 0.0
 
     def test_names_the_users_its_values_belong_to(self):
@@ -135,20 +165,31 @@ class TestARanking:
         assert ranking.users.tolist() == [0, 2]
         assert ranking.held_out.tolist() == [1, 1]
 
-    def test_refuses_a_model_that_scores_nan(self):
-        with pytest.raises(ValidationError, match="Fixed scored 1 items NaN"):
-            rank(Fixed([1, np.nan]), fold_of([[1, 0]], [[0, 1]]), depth=1)
+    @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+    def test_refuses_a_model_whose_scores_are_not_finite(self, wrong):
+        with pytest.raises(ValidationError, match="Fixed scored 1 items NaN or infinite"):
+            rank(Fixed([1, wrong]), fold_of([[1, 0]], [[0, 1]]), depth=1)
+
+    def test_refuses_a_fold_that_asks_for_what_it_showed(self):
+        with pytest.raises(InvalidRequest, match="1 pairs of the fold are in both"):
+            rank(Fixed([1, 2]), fold_of([[1, 0]], [[1, 1]]), depth=1)
 
     def test_refuses_a_model_of_another_catalogue(self):
         with pytest.raises(ValidationError, match="another catalogue"):
             rank(Fixed([1, 2, 3]), fold_of([[1, 0]], [[0, 1]]), depth=1)
 
     @pytest.mark.parametrize("k", [0, 3])
-    @pytest.mark.parametrize("metric", [ndcg, recall, hit_rate, coverage])
+    @pytest.mark.parametrize("metric", [ndcg, dcg, recall, precision, hit_rate, coverage])
     def test_refuses_places_that_were_not_ranked(self, metric, k):
         ranking = rank(Fixed([1, 2]), fold_of([[1, 0]], [[0, 1]]), depth=2)
         with pytest.raises(InvalidRequest, match=f"k = {k}"):
             metric(ranking, k)
+
+    @pytest.mark.parametrize("metric", [average_precision, reciprocal_rank])
+    def test_refuses_places_that_are_none(self, metric):
+        ranking = rank(Fixed([1, 2]), fold_of([[1, 0]], [[0, 1]]))
+        with pytest.raises(InvalidRequest, match="k = 0 is no place"):
+            metric(ranking, 0)
 
     def test_refuses_a_depth_of_nothing(self):
         with pytest.raises(InvalidRequest, match="at least one place"):
@@ -161,6 +202,9 @@ class TestARanking:
             csr_matrix(random_array((8000, 4000), density=0.002, rng=rng, dtype=np.float32))
             for _ in range(2)
         )
+        train.data[:] = 1.0
+        test = csr_matrix(test - test.multiply(train))
+        test.eliminate_zeros()
         data = Interactions(np.arange(8000).astype(str), np.arange(4000).astype(str), train)
         model = Popularity.fit(data, Popularity.Config())
         tracemalloc.start()

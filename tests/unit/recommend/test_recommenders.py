@@ -8,7 +8,7 @@ from pydantic import ValidationError as ConfigRefused
 from scipy.sparse import csr_matrix
 
 from flyball.errors import ArtifactCorrupt, StorageUnavailable, TrainingError
-from flyball.recommend import Ease, Interactions, Popularity, Recommender
+from flyball.recommend import Ease, History, Interactions, Popularity, Recommender
 
 
 def interactions(n_users=120, n_items=30, seed=5):
@@ -42,7 +42,7 @@ class TestEveryRecommender:
 
     def test_scores_every_item_with_a_finite_number(self, kind):
         data = interactions()
-        scores = kind.fit(data, kind.Config()).predict(data.matrix)
+        scores = kind.fit(data, kind.Config()).predict(data.histories())
         assert scores.shape == data.matrix.shape
         assert scores.dtype == np.float32
         assert np.isfinite(scores).all()
@@ -50,26 +50,38 @@ class TestEveryRecommender:
     def test_scores_one_history_as_it_does_many(self, kind):
         data = interactions()
         model = kind.fit(data, kind.Config())
-        together = model.predict(data.matrix)
+        together = model.predict(data.histories())
         for row in range(10):
-            alone = model.score(data.matrix[row].indices)
+            alone = model.score(data.histories().one(row))
             np.testing.assert_allclose(alone, together[row], rtol=1e-5, atol=1e-7)
 
     def test_answers_an_empty_history(self, kind):
         data = interactions()
         model = kind.fit(data, kind.Config())
-        empty = np.array([], dtype=np.int64)
+        empty = History(np.array([], dtype=np.int64))
         assert np.isfinite(model.score(empty)).all()
-        assert model.contributions(empty, 3).shape == (0,)
+        assert model.terms(empty, 3).items.shape == (0,)
+
+    def test_explains_a_score_to_the_last_term(self, kind):
+        data = interactions()
+        model = kind.fit(data, kind.Config())
+        for row, item in ((0, 3), (1, 7), (2, 29)):
+            history = data.histories().one(row)
+            terms = model.terms(history, item)
+            assert terms.exact
+            assert terms.items.shape == (len(history),)
+            score = model.score(history)[item]
+            np.testing.assert_allclose(terms.items.sum() + terms.base, score, rtol=1e-5, atol=1e-7)
 
     def test_gives_arrays_that_the_caller_may_write_to(self, kind, tmp_path):
         data = interactions()
         kind.fit(data, kind.Config()).save(tmp_path)
         model = kind.load(tmp_path)
-        before = model.score(np.array([0, 1]))
-        for given in (model.score(np.array([0, 1])), model.predict(data.matrix), model.similar(0)):
+        history = History(np.array([0, 1]))
+        before = model.score(history)
+        for given in (model.score(history), model.predict(data.histories()), model.similar(0)):
             given[...] = -1.0
-        np.testing.assert_array_equal(model.score(np.array([0, 1])), before)
+        np.testing.assert_array_equal(model.score(history), before)
 
     def test_does_not_count_an_item_as_like_itself(self, kind):
         similar = kind.fit(interactions(), kind.Config()).similar(4)
@@ -95,8 +107,9 @@ class TestEveryRecommender:
         model.save(tmp_path)
         loaded = kind.load(tmp_path)
         assert loaded.n_items == model.n_items == 30
-        np.testing.assert_array_equal(loaded.predict(data.matrix), model.predict(data.matrix))
-        history = data.matrix[0].indices
+        everyone = data.histories()
+        np.testing.assert_array_equal(loaded.predict(everyone), model.predict(everyone))
+        history = everyone.one(0)
         np.testing.assert_array_equal(loaded.score(history), model.score(history))
 
     def test_writes_arrays_and_nothing_else(self, kind, tmp_path):
@@ -128,14 +141,17 @@ class TestEveryRecommender:
             config.regularisation = 5.0
 
 
+MAIN = {"popularity": "shares.npy", "ease": "weights.npy"}
+"""The file that holds what was learnt."""
+
+
 @pytest.mark.parametrize("kind", [Popularity, Ease])
 class TestADamagedArtifact:
     """Is refused by name; nothing of it is used, and no pickle is ever opened."""
 
     def file(self, kind, directory):
         kind.fit(interactions(), kind.Config()).save(directory)
-        (file,) = directory.iterdir()
-        return file
+        return directory / MAIN[kind.family]
 
     def test_missing(self, kind, tmp_path):
         with pytest.raises(ArtifactCorrupt, match="npy cannot be read"):
@@ -166,16 +182,37 @@ def test_a_full_or_forbidden_disk_is_named(tmp_path):
     taken = tmp_path / "file"
     taken.write_text("here")
     with pytest.raises(StorageUnavailable, match="cannot write"):
-        Popularity(np.ones(3, dtype=np.float32)).save(taken)
+        Popularity.fit(interactions(), Popularity.Config()).save(taken)
 
 
 class TestPopularity:
-    def test_scores_by_the_share_of_users_who_have_the_item(self):
+    def data(self, days=None):
         table = csr_matrix(np.array([[1, 1, 0], [0, 1, 0]], dtype=np.float32))
-        model = Popularity.fit(
-            Interactions(np.array(["u", "v"]), np.array(["a", "b", "c"]), table),
-            Popularity.Config(),
-        )
-        assert model.score(np.array([0])).tolist() == [0.5, 1.0, 0.0]
-        assert model.contributions(np.array([0, 1]), 2).tolist() == [0.0, 0.0]
+        dated = None if days is None else np.array(days, dtype=np.float32)
+        return Interactions(np.array(["u", "v"]), np.array(["a", "b", "c"]), table, days=dated)
+
+    def test_scores_by_the_share_of_users_who_have_the_item(self):
+        model = Popularity.fit(self.data(), Popularity.Config())
+        assert model.score(History(np.array([0]))).tolist() == [0.5, 1.0, 0.0]
         assert model.similar(1).tolist() == [0.5, 0.0, 0.0]
+
+    def test_is_no_reason_that_an_item_of_the_history_accounts_for(self):
+        terms = Popularity.fit(self.data(), Popularity.Config()).terms(History(np.arange(2)), 1)
+        assert terms.items.tolist() == [0.0, 0.0]
+        assert terms.base == 1.0
+
+    def test_counts_half_what_is_a_half_life_old(self):
+        config = Popularity.Config(half_life_days=10.0)
+        model = Popularity.fit(self.data([80, 90, 100]), config)
+        assert model.score(History(np.array([0]))).tolist() == [0.125, 0.75, 0.0]
+
+    def test_of_an_earlier_day_knows_nothing_of_later_ones(self):
+        config = Popularity.Config(half_life_days=10.0)
+        model = Popularity.fit(self.data([80, 90, 100]), config)
+        history = History(np.array([0]), as_of=90.0)
+        assert model.score(history).tolist() == [0.25, 0.5, 0.0]
+
+    def test_counts_all_the_same_where_there_is_no_half_life(self):
+        config = Popularity.Config(half_life_days=None)
+        model = Popularity.fit(self.data([80, 90, 100]), config)
+        assert model.score(History(np.array([0]))).tolist() == [0.5, 1.0, 0.0]

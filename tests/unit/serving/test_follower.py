@@ -15,6 +15,7 @@ from flyball.errors import ArtifactCorrupt, NotFound, StorageUnavailable
 from flyball.ports import Change
 from flyball.serving import follower as module
 from flyball.serving.follower import Follower, resident_bytes
+from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
 from flyball.testing.builders import NOON, a_worker
@@ -40,6 +41,7 @@ class World:
             records=self.records,
             load=self.load,
             slots={"games": self.slots},
+            rulebook=Rulebook({}),
             status=WorkerStatus(worker="host:1", url="http://h", started_at=NOON, seen_at=NOON),
             clock=self.clock,
             metrics=Metrics(),

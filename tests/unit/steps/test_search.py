@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flyball.domain.training import SearchBudget, Trial
 from flyball.errors import ConfigurationError, StorageUnavailable, TrainingError
-from flyball.steps.search import SearchOutcome, search, winner
+from flyball.steps.search import SearchOutcome, search
 from flyball.testing.toy import MODELS, Curve, CurveConfig, Mean, ToyApplication, ToyFold, a_frame
 
 BUDGET = SearchBudget(trials=8, timeout_s=600.0)
@@ -229,20 +229,6 @@ class TestTheTimeLimit:
         spent = sum(trial.seconds for trial in first.trials)
         again = run(tmp_path, budget=SearchBudget(trials=9, timeout_s=spent))
         assert again.trials == first.trials
-
-
-class TestATie:
-    """Equal values go to the simpler model."""
-
-    def test_goes_to_the_earlier_family(self):
-        def a(number: int, family: str, value: float | None) -> Trial:
-            return Trial(number=number, family=family, hyperparameters={}, value=value, seconds=1.0)
-
-        trials = [a(0, "curve", 0.5), a(1, "mean", 0.5), a(2, "mean", 0.5), a(3, "curve", None)]
-        assert winner(trials, ("mean", "curve")) == trials[1]
-
-    def test_nothing_complete_has_no_winner(self):
-        assert winner([], ("mean",)) is None
 
 
 class TestAKilledSearch:

@@ -176,8 +176,8 @@ class TestNames:
         assert str(world.train().version.number).startswith("2.0.0-")
 
     def test_other_trials_that_find_the_same_winner_are_the_same_version(self, world):
-        first = world.train(trials=4)
-        again = world.train(trials=4, timeout_s=500.0)
+        first = world.train(trials=2)
+        again = world.train(trials=2, timeout_s=500.0)
         assert again.run.id != first.run.id
         assert again.version == first.version
         assert not again.new

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.answers import VersionDetails
+from flyball.cli.views.searches import searched, tried
 from flyball.cli.views.turns import checks
 from flyball.cli.views.words import ago, below, coloured, exactly, facts, measures, table
 from flyball.domain.text import many
@@ -36,8 +37,11 @@ def version(
             ("measured", measures(one.metrics)),
             ("artifact", str(found.artifact) if found.artifact else f"{one.artifact} (missing)"),
             ("run", _run(found)),
+            *searched(found.run),
         ]
     )
+    if found.run is not None and found.run.result is not None:
+        yield below(tried(found.run.result))
     for report in found.reports:
         decided = Text.assemble("Report: ", coloured(report.decision))
         decided.append(f" {ago(report.created_at, now)}", style="dim")

@@ -71,6 +71,8 @@ def trained(found: Trained) -> Iterator[RenderableType]:
         Text.assemble(f"{said} {version.name} ({version.family}), ", coloured(version.state)),
     )
     yield _part("", f"{measures(version.metrics)}; best of {many(run.trials_done, 'trial')}")
+    if run.result is not None and run.result.why:
+        yield _part("", run.result.why)
 
 
 def report(found: ValidationReport, page: Path | None = None) -> Iterator[RenderableType]:

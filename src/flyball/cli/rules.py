@@ -1,0 +1,64 @@
+"""``flyball rules``: what the business wants of the answers, whatever the model says."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flyball.cli.command import Cli, command
+from flyball.cli.look import now
+from flyball.cli.loop import Model
+from flyball.errors import ConfigurationError
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    command(
+        app, rules,
+        example="flyball rules games\nflyball rules games --set rules.toml\n"
+        "flyball rules games --clear",
+    )  # fmt: skip
+
+
+def rules(
+    cli: Cli,
+    model: Model,
+    set_: Annotated[
+        Path | None,
+        typer.Option(
+            "--set", metavar="FILE", help="Put the rules of this file (TOML or JSON) in force.",
+            show_default=False,
+        ),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Put no rules in force.")] = False,
+) -> None:  # fmt: skip
+    """Show the business rules of a model, or put others in force: boosts, pins, hidden games.
+
+    Serving follows within a second; no training, no restart.
+    """
+    from flyball.cli.views import rules as view
+
+    if set_ is not None and clear:
+        raise ConfigurationError("--set and --clear exclude each other; give one of them")
+    if set_ is not None or clear:
+        cli.flyball.set_rules(model, {} if set_ is None else _read(set_))
+    found = cli.flyball.rules(model)
+    cli.answer(found, lambda: view.rules(model, found, now()))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Raises ConfigurationError where the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path} holds no object; see `flyball rules --help`")
+    plain: Mapping[str, Any] = json.loads(json.dumps(document, default=str))  # TOML's dates
+    return plain

@@ -1,0 +1,1 @@
+"""Validation checks of recommenders of games. Each comes in by its entry point."""

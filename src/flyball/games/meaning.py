@@ -1,0 +1,76 @@
+"""What a model's scores mean, and what it says of games that nobody had when it learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from flyball.domain.canonical import canonical_json
+from flyball.errors import ArtifactCorrupt, StorageUnavailable, TrainingError
+from flyball.recommend.calibrated import calibrated, write_calibration
+from flyball.recommend.newcomers import Covering, Newcomers
+from flyball.recommend.popularity import Popularity, PopularityConfig
+
+if TYPE_CHECKING:
+    from flyball.recommend.interactions import Interactions
+    from flyball.recommend.protocols import Recommender
+    from flyball.recommend.split import Fold
+
+SEED = 7
+MAX_USERS = 2000
+"""Players that scores are calibrated on; more move no probability by much."""
+RELIABILITY = "reliability.json"
+
+
+def covered(model: Recommender, data: Interactions) -> Recommender:
+    """The model, made to score the games nobody has by what they are like.
+
+    Args:
+        data: what the model was fitted on. Without features of its games the model stays as it is.
+    """
+    if data.features is None or isinstance(model, Covering):
+        return model
+    newcomers = Newcomers.fit(data.features, data.counts > 0)
+    return cast("Recommender", Covering(model, newcomers)) if len(newcomers) else model
+
+
+def write_meaning(directory: Path, model: Recommender, fold: Fold) -> None:
+    """Calibrate the model and popularity on the held-out games, and write what comes of it.
+
+    Args:
+        model: fitted on ``fold.train``.
+
+    Raises:
+        TrainingError: nothing was held out.
+        StorageUnavailable: the disk refused it.
+    """
+    if not len(fold.test_users):
+        raise TrainingError("no player has a held-out game: scores cannot be calibrated")
+    found = calibrated(model, fold, seed=SEED, max_users=MAX_USERS)
+    write_calibration(directory, "calibration", found.calibration)
+    popular = calibrated(
+        Popularity.fit(fold.train, PopularityConfig()), fold, seed=SEED, max_users=MAX_USERS
+    )
+    write_calibration(directory, "calibration_popular", popular.calibration)
+    plain = None if found.reliability is None else found.reliability.to_plain()
+    path = directory / RELIABILITY
+    try:
+        path.write_bytes(canonical_json(plain))
+    except OSError as error:
+        raise StorageUnavailable(f"cannot write {path}: {error}; free some space") from error
+
+
+def read_reliability(directory: Path) -> dict[str, Any] | None:
+    """What ``write_meaning`` wrote of how far the calibration can be trusted; None: unknown.
+
+    Raises:
+        ArtifactCorrupt: the file is missing or damaged.
+    """
+    import json
+
+    path = directory / RELIABILITY
+    try:
+        found: dict[str, Any] | None = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtifactCorrupt(f"{path} cannot be read: {error}; train again") from error
+    return found

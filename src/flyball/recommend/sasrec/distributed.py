@@ -1,0 +1,190 @@
+"""Training on several processes of this machine, with torch.distributed (gloo).
+
+Each process has all of the data, mapped from disk, and its part of every batch. When one of them
+fails, is killed or stands still, all end and the caller is told why; started again, the training
+goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import multiprocessing as processes
+
+from flyball.errors import FlyballError, StorageUnavailable, TrainingError
+from flyball.recommend.sasrec.config import SasRecConfig
+from flyball.recommend.sasrec.extra import required
+from flyball.recommend.sasrec.keeping import Keeper, write_safely
+from flyball.recommend.sasrec.lessons import Lesson
+from flyball.recommend.sasrec.training import learn
+
+STALL_S = 600.0
+"""Seconds that a process may keep the others waiting, for example while it judges an epoch."""
+
+GRACE_S = 3.0
+"""Seconds that the others have to end by themselves."""
+
+
+def learn_together(
+    lesson: Lesson,
+    config: SasRecConfig,
+    keeper: Keeper | None,
+    *,
+    threads: int,
+    stall_s: float = STALL_S,
+) -> tuple[dict[str, NDArray[Any]], int]:
+    """As ``training.learn``, by ``config.processes`` processes of ``threads`` threads each.
+
+    Raises:
+        TrainingError: one of them failed; says which, and in its words.
+        StorageUnavailable: the disk refused the files by which they are told what to do.
+    """
+    beside = None if keeper is None else keeper.directory
+    with _job(beside) as job:
+        lesson.save(job)
+        told = {
+            "config": config.model_dump(mode="json"),
+            "keeper": None if keeper is None else [str(beside), keeper.request],
+            "threads": threads,
+            "stall_s": stall_s,
+        }
+        write_safely(job / "job.json", json.dumps(told).encode())
+        _run(job, config.processes)
+        weights = required("safetensors.numpy").load_file(job / "weights.safetensors")
+        return weights, int((job / "epochs").read_text())
+
+
+@contextmanager
+def _job(beside: Path | None) -> Iterator[Path]:
+    """A folder by which the processes are told what to do, and tell what they made."""
+    try:
+        if beside is not None:
+            beside.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(prefix="sasrec-", dir=beside)
+    except OSError as error:
+        where = beside or tempfile.gettempdir()
+        raise StorageUnavailable(
+            f"a folder for a training cannot be made in {where}: {error}; "
+            "free some space or choose a writable home"
+        ) from error
+    with made as name:
+        yield Path(name)
+
+
+def _run(job: Path, size: int) -> None:
+    context = processes.start_processes(
+        _work, args=(str(job), size), nprocs=size, join=False, start_method="spawn"
+    )
+    try:
+        while not context.join(grace_period=GRACE_S):
+            pass
+    except processes.ProcessException as error:
+        raise TrainingError(
+            f"{_cause(job, context.processes)}; start the training again: with checkpoints it goes "
+            "on after the last whole epoch"
+        ) from error
+    finally:
+        for process in context.processes:
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _cause(job: Path, ended: Any) -> str:
+    """Which process failed first, and why: the others only lost their connection to it."""
+    said = [json.loads(path.read_text(encoding="utf-8")) for path in job.glob("failed-*.json")]
+    spoken = {word["rank"] for word in said}
+    of = f"of {len(ended)} training processes"
+    for rank, process in enumerate(ended):
+        # -15 is how the others are ended, where they do not end by themselves.
+        if rank not in spoken and process.exitcode not in (0, -15):
+            how = f"was killed by signal {-process.exitcode}"
+            if process.exitcode > 0:
+                how = f"ended with exit code {process.exitcode}"
+            return f"process {rank + 1} {of} {how}"
+    if not said:
+        return f"one {of} was ended from outside"
+    first = min(said, key=lambda word: word["at"])
+    return f"process {first['rank'] + 1} {of} failed: {first['words']}"
+
+
+# --- in the processes ---------------------------------------------------------------------------
+
+
+class _Gloo:
+    """A group of processes on this machine."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+
+    def add_up(self, values: Any) -> None:
+        dist.all_reduce(values)
+
+    def told(self, value: float) -> float:
+        one = torch.tensor([value], dtype=torch.float64)
+        dist.broadcast(one, src=0)
+        return float(one)
+
+
+def _work(rank: int, job: str, size: int) -> None:
+    """One process: learn, and (the first of them) write the weights."""
+    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    try:
+        _learn(rank, Path(job), size)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller must hear of it
+        words = str(error)
+        if not isinstance(error, FlyballError):
+            words = f"{type(error).__name__}: {words}"
+        said = {"rank": rank, "words": words.strip(), "at": time.monotonic()}
+        write_safely(Path(job) / f"failed-{rank}.json", json.dumps(said).encode())
+        sys.exit(1)
+
+
+def _learn(rank: int, job: Path, size: int) -> None:
+    told = json.loads((job / "job.json").read_text(encoding="utf-8"))
+    torch.set_num_threads(told["threads"])
+    keeper = None if told["keeper"] is None else Keeper(Path(told["keeper"][0]), told["keeper"][1])
+    os.environ["GLOO_SOCKET_IFNAME"] = _loopback()
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{job / 'meeting'}",  # a file: no port that another may have taken
+        rank=rank,
+        world_size=size,
+        timeout=timedelta(seconds=told["stall_s"]),
+    )
+    config = SasRecConfig.model_validate(told["config"])
+    weights, epochs = learn(Lesson.load(job), config, _Gloo(rank, size), keeper)
+    if rank == 0:
+        content = required("safetensors.numpy").save(weights)
+        write_safely(job / "weights.safetensors", content)
+        write_safely(job / "epochs", str(epochs).encode())
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def _loopback() -> str:
+    """The name of the loopback interface: nothing listens beyond this machine."""
+    names = [name for _, name in socket.if_nameindex()]
+    return next((name for name in names if name.startswith("lo")), names[0])
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
