@@ -8,15 +8,17 @@ same arguments give the same data, in about half a second for each million.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from flyball.recommend import Interactions
 
-TASTES = 40
-FAITHFUL = 0.7
-"""Share of what a user has that is of their own taste."""
+TASTES = 12
+FAITHFUL = 0.5
+"""Share of draws that are of the user's own taste."""
 
 ZIPF, FLAT = 1.0, 20.0
 """The item of rank r has a chance that goes as (r + FLAT) ^ -ZIPF."""
@@ -56,6 +58,40 @@ def made(n_users: int, n_items: int, n: int, *, seed: int = 1) -> Interactions:
     )
 
 
+def write(data: Interactions, path: Path) -> None:
+    """Into one ``.npz`` file, for several processes to measure with."""
+    assert data.features is not None
+    np.savez(
+        path,
+        users=data.users,
+        items=data.items,
+        indices=data.matrix.indices,
+        indptr=data.matrix.indptr,
+        hours=np.asarray(data.hours),
+        days=np.asarray(data.days),
+        counts=data.features.data,
+        words=data.features.indices,
+        ends=data.features.indptr,
+        width=np.array(data.features.shape[1]),
+    )
+
+
+def read(path: Path) -> Interactions:
+    """What ``write`` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        users, items, indices = file["users"], file["items"], file["indices"]
+        ones, shape = np.ones(len(indices), dtype=np.float32), (len(users), len(items))
+        features = (file["counts"], file["words"], file["ends"])
+        return Interactions(
+            users,
+            items,
+            csr_matrix((ones, indices, file["indptr"]), shape=shape),
+            file["hours"],
+            file["days"],
+            csr_matrix(features, shape=(len(items), int(file["width"]))),
+        )
+
+
 def _cells(
     rng: np.random.Generator, n_users: int, n_items: int, n: int, taste: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -71,7 +107,7 @@ def _cells(
     everyone = np.arange(n_users)
     found = np.empty(0, dtype=np.int64)
     for number in range(ROUNDS):
-        drawn = int(1.2 * (n - len(found))) + 1000
+        drawn = int(1.5 * (n - len(found))) + 1000
         users = np.searchsorted(activity, rng.random(drawn) * activity[-1])
         users = np.concatenate([everyone, users]) if not number else users
         faithful = rng.random(len(users)) < FAITHFUL

@@ -27,13 +27,13 @@ pytestmark = [
     ),
 ]
 
-EPOCHS = 150
+EPOCHS = 80
 """So many that nobody who kills it comes too late."""
 
 PROGRAM = """
     import sys, hashlib
     from pathlib import Path
-    import numpy as np, torch
+    import numpy as np
     from scipy.sparse import csr_matrix
     from flyball import checkpoints
     from flyball.errors import FlyballError
@@ -41,7 +41,6 @@ PROGRAM = """
     from flyball.recommend.sasrec import SasRec, SasRecConfig
 
     if __name__ == "__main__":
-        torch.set_num_threads(2)
         rng = np.random.default_rng(4)
         table = rng.random((80, 20)) < 0.4
         rows, columns = np.nonzero(table)
@@ -174,7 +173,7 @@ class TestATrainingOfTwo:
         stopper = threading.Thread(target=stop_one)
         stopper.start()
         with pytest.raises(TrainingError, match="process 1 of 2 training processes failed"):
-            learn_together(Lesson(_data(), None), config, keeper, threads=1, stall_s=5.0)
+            learn_together(Lesson(_data(), None), config, keeper, stall_s=5.0)
         stopper.join()
         left = set(psutil.Process().children()) - before
         assert not [child for child in left if "spawn_main" in " ".join(child.cmdline())]
@@ -188,11 +187,11 @@ class TestATrainingOfTwo:
         config = SasRecConfig(dim=8, heads=1, processes=2)
         nothing = Lesson(_data(np.zeros((4, 4))), None)
         with pytest.raises(TrainingError, match="2 training processes failed: no interactions"):
-            learn_together(nothing, config, None, threads=1)
+            learn_together(nothing, config, None)
         (tmp_path / "file").write_text("in the way")
         in_the_way = Keeper(tmp_path / "file", "x")
         with pytest.raises(StorageUnavailable, match="choose a writable home"):
-            learn_together(Lesson(_data(), None), config, in_the_way, threads=1)
+            learn_together(Lesson(_data(), None), config, in_the_way)
 
 
 def _data(table=None):

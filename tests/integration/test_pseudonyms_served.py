@@ -74,8 +74,9 @@ def test_a_candidate_answers_ids_and_holds_its_exercise(platform, version):
         tried = list(platform.application("games").exercise(url))
         known, stranger = games(url, "player-3", 5), games(url, "stranger", 5)
     assert [what for what, held, _ in tried if not held] == []
-    assert all(item["reasons"] for item in known[:1])
-    assert not any(item["reasons"] for item in stranger)
+    assert all(reason["game_id"] for item in known[:1] for reason in item["reasons"])
+    assert known[0]["reasons"]
+    assert not any(reason["game_id"] for item in stranger for reason in item["reasons"])
 
 
 def test_a_worker_knows_players_by_pseudonyms_and_lets_go_of_the_forgotten(platform, version):

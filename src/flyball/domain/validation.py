@@ -29,6 +29,7 @@ class CheckResult:
         recommendation: what to do about it; empty where there is nothing to do.
         details: the numbers; JSON types.
         seconds: what it cost.
+        advisory: it can stop a candidate by failing, and not by having too little data to judge.
     """
 
     check: str
@@ -37,6 +38,7 @@ class CheckResult:
     recommendation: str = ""
     details: Mapping[str, Any]
     seconds: float = 0.0
+    advisory: bool = False
 
 
 class Decision(StrEnum):
@@ -84,9 +86,14 @@ class ValidationReport:
 def decide(results: Sequence[CheckResult]) -> Decision:
     """Promote if every check passed; reject if any failed; else undecided.
 
-    No checks at all is undecided: missing evidence is never a pass.
+    Advisory checks that are inconclusive are passed over. No other checks at all is undecided:
+    missing evidence is never a pass.
     """
-    verdicts = {result.verdict for result in results}
+    verdicts = {
+        result.verdict
+        for result in results
+        if not (result.advisory and result.verdict is Verdict.INCONCLUSIVE)
+    }
     if Verdict.FAIL in verdicts:
         return Decision.REJECT
     if verdicts == {Verdict.PASS}:

@@ -13,6 +13,7 @@ from flyball.games.tables import CATALOGUE, INTERACTIONS
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from flyball.domain.schema import Schema
     from flyball.games.business_rules import GameRules
     from flyball.ports import Evaluation, Host, Model, Prepared, Servable, Tables
 
@@ -30,13 +31,13 @@ class GamesApplication:
 
     name = "games"
     version = 3
-    schemas = (INTERACTIONS, CATALOGUE)
+    schemas: tuple[Schema, ...] = (INTERACTIONS, CATALOGUE)
     objective = "ndcg@10"
-    families = (
+    families: tuple[str, ...] = (
         "popularity", "item_knn", "markov", "rp3beta", "content", "trending", "ease",
         "sparse_ease", "feature_ease", "als", "sasrec", "blend",
     )  # fmt: skip
-    checks = ("artifact", "accuracy", "latency", "integration")
+    checks: tuple[str, ...] = ("artifact", "accuracy", "latency", "integration")
 
     def prepare(self, tables: Tables, *, seed: int) -> Prepared:
         """Hold out a fifth of the games of each player with five or more, by hash.
@@ -77,9 +78,7 @@ class GamesApplication:
 
         items = prepared.final.train.items.tolist()
         games = catalogue(tables, items)
-        write(
-            directory, cast(Any, model), prepared.final, everything(tables, items), games
-        )
+        write(directory, cast(Any, model), prepared.final, everything(tables, items), games)
 
     def open(self, directory: Path) -> Servable:
         """Load an artifact for serving, its arrays mapped from disk.

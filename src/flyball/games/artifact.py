@@ -99,7 +99,7 @@ def write(
         )
     # sorted already: UTF-8 keeps the order of code points
     users = np.array([user.encode() for user in whole.users.tolist()], dtype=np.bytes_)
-    covering = covered(model, fold.train)
+    covering = covered(model, fold.train, whole)
     covering.save(directory / "model")
     write_meaning(directory, covering, fold)
     write_array(directory, "shares", Popularity.fit(whole, PopularityConfig()).shares)

@@ -131,7 +131,7 @@ def _after_a_week(
 
 
 def _fitted(model: type[Model], config: Any, fold: Fold) -> Recommender:
-    return covered(cast("Recommender", model.fit(fold.train, config)), fold.train)
+    return covered(cast("Recommender", model.fit(fold.train, config)), fold.train, fold.train)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,21 @@ MAX_USERS = 2000
 RELIABILITY = "reliability.json"
 
 
-def covered(model: Recommender, data: Interactions) -> Recommender:
-    """The model, made to score the games nobody has by what they are like.
+def covered(model: Recommender, data: Interactions, whole: Interactions) -> Recommender:
+    """The model, made to score new games by what they are like.
+
+    New is what the model never saw because it came later: with dates, a game without a row in the
+    training part; without, a game that nobody has at all. (A game whose one owner was held out by
+    chance is not new: hardly anybody wants it, and to score it as its neighbours costs accuracy.)
 
     Args:
         data: what the model was fitted on. Without features of its games the model stays as it is.
+        whole: the whole data, of the same games.
     """
     if data.features is None or isinstance(model, Covering):
         return model
-    newcomers = Newcomers.fit(data.features, data.counts > 0)
+    known = (whole if data.days is None else data).counts > 0
+    newcomers = Newcomers.fit(data.features, known)
     return cast("Recommender", Covering(model, newcomers)) if len(newcomers) else model
 
 

@@ -18,7 +18,9 @@ from flyball.domain.lifecycle import ModelVersion, summary
 from flyball.domain.training import Run, Trial
 from flyball.domain.validation import Decision, ValidationReport
 from flyball.errors import StorageUnavailable
+from flyball.stats.reliability import Reliability
 from flyball.steps.manifest import Manifest
+from flyball.steps.reliability_chart import reliability_chart
 from flyball.steps.report_search import search_facts, search_section
 
 JSON_NAME = "report.json"
@@ -30,6 +32,9 @@ HEADLINES: Mapping[Decision, tuple[str, str]] = {
     Decision.REJECT: ("Rejected", "A check failed; this version goes back to development."),
     Decision.UNDECIDED: ("Undecided", "A check gave no clear answer; nothing was changed."),
 }
+
+RELIABILITY = "reliability"
+"""The detail of a check that holds ``stats.reliability.Reliability.to_plain()``."""
 
 WIDTH = 560.0
 MARGIN = 24.0
@@ -171,17 +176,20 @@ def interval_chart(interval: Mapping[str, Any]) -> Chart:
 
 
 def _section(name: str, details: Mapping[str, Any], result: Any) -> dict[str, Any]:
-    """One check's numbers: single values, tables of equal rows, and intervals as charts."""
+    """One check's numbers: single values, tables of equal rows, intervals and calibration drawn."""
+    drawn = {"intervals", RELIABILITY}
     tables = {
         key: value
         for key, value in details.items()
         if isinstance(value, list | tuple) and value and all(isinstance(v, Mapping) for v in value)
     }
     intervals = tables.pop("intervals", ())
+    reliability = details.get(RELIABILITY)
     return {
         "name": name,
         "result": result,
-        "values": {k: v for k, v in details.items() if k not in tables and k != "intervals"},
+        "values": {k: v for k, v in details.items() if k not in tables and k not in drawn},
         "tables": tables,
+        "picture": reliability_chart(Reliability.from_plain(reliability)) if reliability else "",
         "charts": [interval_chart(interval) for interval in intervals],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -50,3 +51,25 @@ def test_recommendations_come_most_urgent_first_and_skip_the_empty() -> None:
         "bring more data",
         "watch it",
     )
+
+
+class TestAnAdvisoryCheck:
+    """May stop a candidate by failing, never by having too little data to judge."""
+
+    def advice(self, verdict):
+        return replace(a_check(verdict), advisory=True)
+
+    def test_that_is_inconclusive_is_passed_over(self):
+        results = [a_check(Verdict.PASS), self.advice(Verdict.INCONCLUSIVE)]
+        assert decide(results) is Decision.PROMOTE
+
+    def test_that_fails_rejects(self):
+        results = [a_check(Verdict.PASS), self.advice(Verdict.FAIL)]
+        assert decide(results) is Decision.REJECT
+
+    def test_that_could_not_be_carried_out_leaves_it_undecided(self):
+        results = [a_check(Verdict.PASS), self.advice(Verdict.ERROR)]
+        assert decide(results) is Decision.UNDECIDED
+
+    def test_alone_is_no_evidence(self):
+        assert decide([self.advice(Verdict.INCONCLUSIVE)]) is Decision.UNDECIDED

@@ -171,7 +171,8 @@ class TestPreparing:
 class TestEvaluating:
     def test_reports_each_player_and_the_means(self, ease, prepared):
         found = APPLICATION.evaluate(ease, prepared.final)
-        assert set(found.metrics) == {"ndcg@10", "recall@20", "hit@10", "coverage@10"}
+        assert set(found.metrics) == {*found.units, "coverage@10", "gini@10"}
+        assert {"ndcg@10", "recall@20", "hit@10", "mrr", "map", "auc"} <= set(found.units)
         for name, values in found.units.items():
             assert values.shape == prepared.final.test_users.shape
             assert found.metrics[name] == pytest.approx(values.mean())

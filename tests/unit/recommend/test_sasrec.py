@@ -40,17 +40,6 @@ def walks(n_users=160, n_items=12, seed=5):
     return data_of(table, days=days)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other: the worlds are tiny."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data():
     return random_data()

@@ -23,17 +23,6 @@ pytestmark = pytest.mark.skipif(
 CONFIG = SasRecConfig(dim=8, layers=1, heads=1, batch_size=16, max_len=5, epochs=3, patience=2)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other: the worlds are tiny."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data():
     return random_data(n_users=40, n_items=12)
@@ -126,7 +115,7 @@ class TestAFitThatWasCutOff:
     def test_ends_with_the_same_weights_wherever_it_was_cut(self, lesson, tmp_path):
         """To the bit, and as often as it is cut: after each of its checkpoints once."""
         whole, epochs = learnt(lesson)
-        request = request_digest(lesson, CONFIG, 1)
+        request = request_digest(lesson, CONFIG)
         cuts = 0
         while True:
             keeper = FailingKeeper(tmp_path, request, [1])
@@ -142,7 +131,7 @@ class TestAFitThatWasCutOff:
 
     def test_does_not_begin_anew(self, lesson, tmp_path):
         """What was learnt is not learnt again: one more checkpoint is enough for one more epoch."""
-        request = request_digest(lesson, CONFIG, 1)
+        request = request_digest(lesson, CONFIG)
         with pytest.raises(StorageUnavailable):
             learnt(lesson, FailingKeeper(tmp_path, request, [2]))
         found = Keeper(tmp_path, request).found("held")
@@ -151,24 +140,23 @@ class TestAFitThatWasCutOff:
         assert len(found[1]["values"]) == 2
 
     def test_does_not_go_on_from_a_foreign_checkpoint(self, lesson, data, tmp_path):
-        """Another seed, other data or another number of threads is another fit."""
+        """Another seed or other data is another fit."""
         seeds = CONFIG.model_copy(update={"seed": 1})
         less = Lesson(data.narrowed(users=np.arange(39)), None)
         digests = {
-            request_digest(lesson, CONFIG, 1),
-            request_digest(lesson, seeds, 1),
-            request_digest(lesson, CONFIG, 2),
-            request_digest(Lesson(data, None), CONFIG, 1),
-            request_digest(less, CONFIG, 1),
+            request_digest(lesson, CONFIG),
+            request_digest(lesson, seeds),
+            request_digest(Lesson(data, None), CONFIG),
+            request_digest(less, CONFIG),
         }
-        assert len(digests) == 5
+        assert len(digests) == 4
         one, other = Keeper(tmp_path, "one"), Keeper(tmp_path, "other")
         one.keep("final", {"a": np.ones(2)}, {"epoch": 1})
         one.path("final").rename(other.path("final"))
         assert other.found("final") is None
 
     def test_takes_a_damaged_checkpoint_for_none(self, lesson, tmp_path):
-        keeper = Keeper(tmp_path, request_digest(lesson, CONFIG, 1))
+        keeper = Keeper(tmp_path, request_digest(lesson, CONFIG))
         whole, _ = learnt(lesson, keeper)
         for path in tmp_path.iterdir():
             path.write_bytes(path.read_bytes()[:-7])
@@ -202,7 +190,8 @@ class TestTheProcessThatFits:
         """Its random numbers go on where they were, its settings stand."""
         import torch
 
-        before = torch.random.get_rng_state()
+        before, threads = torch.random.get_rng_state(), torch.get_num_threads()
         SasRec.fit(data, CONFIG)
+        assert torch.get_num_threads() == threads
         assert torch.equal(torch.random.get_rng_state(), before)
         assert not torch.are_deterministic_algorithms_enabled()

@@ -63,12 +63,12 @@ class Bias:
         """
         at = desk(context)
         ranking = at.judged(context, context.candidate)
-        popular = at.fitted(self._families, "popularity")
+        popular = at.plain(self._families, "popularity")
         games = at.artifact(context, context.candidate).catalogue
         owners = by_owner(ranking, owners_of(at.fold.train.items.tolist(), games), K)
         numbers = _numbers(ranking, at.fold)
         numbers["ten most shown, under popularity"] = top_share(popular, K)
-        faults = [*_concentrated(numbers), *_pushed(owners)]
+        faults = [*concentrated(numbers), *pushed(owners)]
         enough = len(ranking.users) >= LEAST
         verdict = Verdict.FAIL if faults else Verdict.PASS
         if not enough:
@@ -113,14 +113,14 @@ def _numbers(ranking: Ranking, fold: Fold) -> dict[str, float]:
     }
 
 
-def _concentrated(numbers: Mapping[str, float]) -> list[str]:
+def concentrated(numbers: Mapping[str, float]) -> list[str]:
     ours, theirs = numbers["ten most shown, of places"], numbers["ten most shown, under popularity"]
     if ours <= theirs + MORE_THAN_POPULAR:
         return []
     return [f"ten games take {ours:.0%} of all places, {theirs:.0%} under mere popularity"]
 
 
-def _pushed(owners: Sequence[Exposure]) -> list[str]:
+def pushed(owners: Sequence[Exposure]) -> list[str]:
     return [
         f"{one.owner} takes {one.shown:.0%} of all places with {one.had:.1%} of the interactions"
         for one in owners

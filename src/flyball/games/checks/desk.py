@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from flyball.domain.canonical import digest
 from flyball.errors import InvalidRequest
 from flyball.games.artifact import Artifact
 from flyball.games.evaluation import DEPTH, Translated
 from flyball.games.meaning import covered
+from flyball.recommend.interactions import Interactions
 from flyball.recommend.metrics import ndcg
 from flyball.recommend.ranking import Ranking, rank
 
 if TYPE_CHECKING:
     from flyball.domain.lifecycle import ModelVersion
     from flyball.ports import CheckContext
-    from flyball.recommend.interactions import Interactions
     from flyball.recommend.protocols import Recommender, Scorer
     from flyball.recommend.split import Fold
 
@@ -91,24 +91,23 @@ class Desk:
         """
         return self._ranked(version.artifact, lambda: self.scorer(context, version))
 
-    def fitted(
-        self, families: Families, family: str, hyperparameters: Mapping[str, Any] | None = None
-    ) -> Ranking:
-        """The same under a family that learns from the fold's training part here and now.
+    def plain(self, families: Families, family: str) -> Ranking:
+        """The same under a family with its defaults that learns here and now; new games score as
+        the family has it.
 
         Args:
             families: finds a family by its name.
             family: its name.
-            hyperparameters: default the family's own.
 
         Raises:
             TrainingError: it cannot learn from this.
         """
 
         def made() -> Scorer:
-            return refitted(families, family, hyperparameters or {}, self.fold.train)
+            kind = families(family)
+            return cast("Scorer", kind.fit(self.fold.train, kind.Config()))
 
-        return self._ranked(f"{family} {digest(dict(hyperparameters or {}))}", made)
+        return self._ranked(family, made)
 
     def _ranked(self, key: str, make: Callable[[], Scorer]) -> Ranking:
         if key not in self._rankings:
@@ -127,16 +126,28 @@ def desk(context: CheckContext) -> Desk:
 
 
 def refitted(
-    families: Families, family: str, hyperparameters: Mapping[str, Any], data: Interactions
+    families: Families,
+    family: str,
+    hyperparameters: Mapping[str, Any],
+    data: Interactions,
+    fold: Fold,
 ) -> Recommender:
-    """A model learnt as packaging has it: with games nobody has covered by what they are like.
+    """A recipe learnt as packaging has it: with new games covered by what they are like.
+
+    Args:
+        families: finds a family by its name.
+        family, hyperparameters: the recipe.
+        data: the fold's training part, or that with more users.
+        fold: says which games are new.
 
     Raises:
         TrainingError: the family cannot learn from this.
     """
     kind = families(family)
     model = kind.fit(data, kind.Config(**hyperparameters))
-    return covered(cast("Recommender", model), data)
+    both = csr_matrix(fold.train.matrix + fold.test)
+    whole = Interactions(fold.train.users, fold.train.items, both)
+    return covered(cast("Recommender", model), data, whole)
 
 
 def plug_in(family: str) -> type[Any]:

@@ -15,6 +15,7 @@ from flyball.games.checks.desk import (
     SEED,
     Desk,
     Families,
+    Values,
     accuracy,
     desk,
     plug_in,
@@ -108,9 +109,7 @@ class Leakage:
         if len(ours) < LEAST:
             return Finding(probe, Verdict.INCONCLUSIVE, f"{len(ours)} players say too little")
         try:
-            again = accuracy(
-                at.fitted(self._families, candidate.family, candidate.recipe.hyperparameters)
-            )
+            again = self._learnt(context, at.fold, again=True)
         except TrainingError as error:
             return Finding(probe, Verdict.INCONCLUSIVE, f"it cannot learn again: {error}")
         gap = paired_bootstrap(ours, again, seed=SEED)
@@ -122,30 +121,47 @@ class Leakage:
         )
 
     def _canary(self, context: CheckContext, at: Desk) -> Finding:
-        """The final part beside the validation part of the search, under the same recipe."""
+        """The recipe on the final part and on the search's validation part, with as many games of
+        each as the search looked at first: two small fits tell."""
         probe = "the final part is about as hard as the validation part"
-        candidate, inner = context.candidate, context.prepared.search[-1]
-        ours = accuracy(at.judged(context, candidate))
-        if min(len(ours), len(inner.test_users)) < LEAST:
-            return Finding(probe, Verdict.INCONCLUSIVE, f"{len(ours)} players say too little")
-        hyperparameters = candidate.recipe.hyperparameters
+        inner = context.prepared.search[0]
+        final = at.fold.narrowed(inner.n_items)
+        players = min(len(final.test_users), len(inner.test_users))
+        if players < LEAST:
+            return Finding(probe, Verdict.INCONCLUSIVE, f"{players} players say too little")
         try:
-            model = refitted(self._families, candidate.family, hyperparameters, inner.train)
+            ours, there = (self._learnt(context, fold) for fold in (final, inner))
         except TrainingError as error:
             return Finding(probe, Verdict.INCONCLUSIVE, f"it cannot learn there: {error}")
-        before = accuracy(rank(model, inner))
-        ratio = float(ours.mean()) / max(float(before.mean()), 1e-9)
-        # the lower end of the ratio's interval, by the delta method
-        spread = [v.std(ddof=1) / max(v.mean(), 1e-9) / len(v) ** 0.5 for v in (ours, before)]
-        least = ratio * (1.0 - 2.0 * float(np.hypot(*spread)))
+        ratio, least = ratio_of_means(ours, there)
         verdict = Verdict.FAIL if least > IMPOSSIBLE else Verdict.PASS
         if verdict is Verdict.PASS and least > SUSPICIOUS:
             verdict = Verdict.INCONCLUSIVE
         return Finding(
             probe,
             verdict,
-            f"ndcg@10 {ours.mean():.4f}, there {before.mean():.4f}: {ratio:.2f} times as much",
+            f"ndcg@10 {ours.mean():.4f} of the {inner.n_items} most popular games, "
+            f"{there.mean():.4f} in validation: {ratio:.2f} times as much",
         )
+
+    def _learnt(self, context: CheckContext, fold: Fold, *, again: bool = False) -> Values:
+        """NDCG@10 of the recipe learnt from the fold; ``again``: as it was packaged."""
+        family, given = context.candidate.family, context.candidate.recipe.hyperparameters
+        kind = self._families(family)
+        if again:
+            return accuracy(rank(refitted(self._families, family, given, fold.train, fold), fold))
+        return accuracy(rank(kind.fit(fold.train, kind.Config(**given)), fold))
+
+
+def ratio_of_means(one: Values, other: Values) -> tuple[float, float]:
+    """The mean of ``one`` over that of ``other``, and the lower end of its 95% interval.
+
+    By the delta method; the two are of different players, so they are taken as independent.
+    """
+    floor = 1e-9
+    ratio = float(one.mean()) / max(float(other.mean()), floor)
+    spread = [v.std(ddof=1) / max(v.mean(), floor) / len(v) ** 0.5 for v in (one, other)]
+    return ratio, ratio * (1.0 - 1.96 * float(np.hypot(*spread)))
 
 
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)

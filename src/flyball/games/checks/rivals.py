@@ -63,11 +63,11 @@ class Rivals:
         rows = []
         for name in names:
             try:
-                theirs = accuracy(at.fitted(self._families, name))
+                theirs = accuracy(at.plain(self._families, name))
             except TrainingError as error:
                 rows.append({"rival": name, "verdict": "inconclusive", "why": str(error)})
             else:
-                rows.append(_compared(name, ours, theirs, n=len(names)))
+                rows.append(compared(name, ours, theirs, n=len(names)))
         verdict = _worst(rows)
         value = float(ours.mean()) if len(ours) else 0.0
         return CheckResult(
@@ -79,7 +79,7 @@ class Rivals:
         )
 
 
-def _compared(name: str, ours: Values, theirs: Values, *, n: int) -> dict[str, Any]:
+def compared(name: str, ours: Values, theirs: Values, *, n: int) -> dict[str, Any]:
     """One rival; the intervals of all ``n`` hold at once (Bonferroni)."""
     row: dict[str, Any] = {"rival": name, "verdict": "inconclusive"}
     if len(ours) < 2:

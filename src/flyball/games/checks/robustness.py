@@ -18,7 +18,6 @@ from flyball.games.checks.desk import (
     desk,
     part_of,
     plug_in,
-    refitted,
     sampled,
 )
 from flyball.recommend.ranking import rank
@@ -69,9 +68,10 @@ class Robustness:
         if len(players) < LEAST:
             return self._result(odd, [], len(players))
         part = part_of(at.fold, sampled(at.fold))
-        baseline = refitted(self._families, context.prepared.baseline, {}, at.fold.train)
+        kind = self._families(context.prepared.baseline)
+        baseline = kind.fit(at.fold.train, kind.Config())
         try:
-            rows = _losses(at.scorer(context, context.candidate), baseline, part)
+            rows = losses(at.scorer(context, context.candidate), baseline, part)
         except ValidationError as error:
             return self._result([*odd, str(error)], [], len(part.test_users))
         return self._result(odd, rows, len(part.test_users))
@@ -106,7 +106,7 @@ def _breaking(model: Recommender, now: float | None) -> list[str]:
     return broken
 
 
-def _losses(candidate: Scorer, baseline: Scorer, part: Fold) -> list[dict[str, Any]]:
+def losses(candidate: Scorer, baseline: Scorer, part: Fold) -> list[dict[str, Any]]:
     ours, theirs = accuracy(rank(candidate, part)), accuracy(rank(baseline, part))
     return [
         _loss(

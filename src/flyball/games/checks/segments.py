@@ -49,7 +49,7 @@ class Segments:
         lost: list[dict[str, Any]] = []
         if context.champion is not None:
             theirs = _segmented(at.judged(context, context.champion), at.fold, games)
-            lost = _losses(ours, theirs, context.limits.max_segment_loss)
+            lost = losses(ours, theirs, context.limits.max_segment_loss)
         verdict = Verdict.PASS if worst else Verdict.INCONCLUSIVE
         if any(row["verdict"] == "fail" for row in lost):
             verdict = Verdict.FAIL
@@ -129,7 +129,7 @@ def _told(found: Mapping[str, Segmented]) -> tuple[list[dict[str, Any]], dict[st
     return rows, max(gaps, key=lambda gap: gap["gap"], default={})
 
 
-def _losses(
+def losses(
     ours: Mapping[str, Segmented], theirs: Mapping[str, Segmented], allowed: float
 ) -> list[dict[str, Any]]:
     """Each segment of ``LEAST`` players or more against the champion, the worst loss first.

@@ -69,6 +69,7 @@ class Shilling:
             candidate.family,
             candidate.recipe.hyperparameters,
             attacked(train, attacks, seed=SEED),
+            at.fold,
         )
         found = lifts(attacks, before, places(fooled, asked, targets), k=K)
         return self._judged(found, train, context.limits.max_shilled)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SasRecConfig(BaseModel):
-    """Everything that the weights depend on, beside the data, the libraries and the thread count.
+    """Everything that the weights depend on, beside the data and the libraries.
 
     Attributes:
         dim: numbers for each item, a multiple of ``heads``.
@@ -28,8 +28,8 @@ class SasRecConfig(BaseModel):
         half_lives: in days; one trend of popularity for each (see ``trends``).
         smoothing: interactions added to each item's decayed count before its logarithm.
         seed: of first weights, batches and dropout.
-        processes: how many train together, each on its part of every batch. Another number of
-            them gives other weights, as good.
+        processes: how many train together, each on its part of every batch, with one thread.
+            Another number of them gives other weights, as good.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -25,6 +25,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import multiprocessing as processes
+from torch.multiprocessing.spawn import ProcessException
 
 from flyball.errors import FlyballError, StorageUnavailable, TrainingError
 from flyball.recommend.sasrec.config import SasRecConfig
@@ -45,10 +46,9 @@ def learn_together(
     config: SasRecConfig,
     keeper: Keeper | None,
     *,
-    threads: int,
     stall_s: float = STALL_S,
 ) -> tuple[dict[str, NDArray[Any]], int]:
-    """As ``training.learn``, by ``config.processes`` processes of ``threads`` threads each.
+    """As ``training.learn``, by ``config.processes`` processes.
 
     Raises:
         TrainingError: one of them failed; says which, and in its words.
@@ -60,7 +60,6 @@ def learn_together(
         told = {
             "config": config.model_dump(mode="json"),
             "keeper": None if keeper is None else [str(beside), keeper.request],
-            "threads": threads,
             "stall_s": stall_s,
         }
         write_safely(job / "job.json", json.dumps(told).encode())
@@ -93,7 +92,7 @@ def _run(job: Path, size: int) -> None:
     try:
         while not context.join(grace_period=GRACE_S):
             pass
-    except processes.ProcessException as error:
+    except ProcessException as error:
         raise TrainingError(
             f"{_cause(job, context.processes)}; start the training again: with checkpoints it goes "
             "on after the last whole epoch"
@@ -157,7 +156,6 @@ def _work(rank: int, job: str, size: int) -> None:
 
 def _learn(rank: int, job: Path, size: int) -> None:
     told = json.loads((job / "job.json").read_text(encoding="utf-8"))
-    torch.set_num_threads(told["threads"])
     keeper = None if told["keeper"] is None else Keeper(Path(told["keeper"][0]), told["keeper"][1])
     os.environ["GLOO_SOCKET_IFNAME"] = _loopback()
     dist.init_process_group(

@@ -99,10 +99,10 @@ def write_safely(path: Path, content: bytes) -> None:
         ) from error
 
 
-def request_digest(lesson: Lesson, config: SasRecConfig, threads: int) -> str:
+def request_digest(lesson: Lesson, config: SasRecConfig) -> str:
     """32 hex digits of all that the weights depend on."""
     held, data = lesson.held, lesson.data
-    about = [FORMAT, required("torch").__version__, threads, config.model_dump(mode="json")]
+    about = [FORMAT, required("torch").__version__, config.model_dump(mode="json")]
     digest = hashlib.blake2b(json.dumps(about).encode(), digest_size=16)
     parts = [data.matrix.indptr, data.matrix.indices, data.days]
     if held is not None:

@@ -67,8 +67,8 @@ class SasRec:
         """Train, on ``config.processes`` processes.
 
         Keeps checkpoints where ``flyball.checkpoints.directory()`` says, and goes on from them. The
-        same data, configuration, libraries and number of threads give the same bytes, however often
-        it was cut off. One fit at a time in a process: torch has one stream of random numbers.
+        same data, configuration and libraries give the same bytes, however often it was cut off, on
+        however many cores. One fit at a time in a process: torch has one stream of random numbers.
 
         Memory is that of the weights four times, of ``trends.TABLE_CELLS`` and of
         ``lessons.BATCH_CELLS``; the time of an epoch grows with the interactions times the items.
@@ -84,18 +84,17 @@ class SasRec:
                 f"sasrec learns from the order of {data.matrix.nnz} interactions, and they have no "
                 "dates; ingest rows that all have a day, or choose another family, e.g. ease"
             )
-        torch = required("torch")
+        required("torch")
         required("safetensors")
         from flyball.recommend.sasrec.keeping import Keeper, request_digest
 
         known = np.flatnonzero(data.counts).astype(np.int32)
         lesson = _lesson(data.narrowed(items=known.astype(np.int64)), config)
-        threads = max(1, torch.get_num_threads() // config.processes)
         place = checkpoints.directory()
         keeper = None
         if place is not None:
-            keeper = Keeper(place, request_digest(lesson, config, threads))
-        weights, epochs = _learnt(lesson, config, keeper, threads)
+            keeper = Keeper(place, request_digest(lesson, config))
+        weights, epochs = _learnt(lesson, config, keeper)
         about = {
             "epochs": epochs,
             "heads": config.heads,
@@ -213,12 +212,12 @@ def _lesson(data: Interactions, config: SasRecConfig) -> Lesson:
 
 
 def _learnt(
-    lesson: Lesson, config: SasRecConfig, keeper: Keeper | None, threads: int
+    lesson: Lesson, config: SasRecConfig, keeper: Keeper | None
 ) -> tuple[dict[str, NDArray[np.float32]], int]:
     if config.processes > 1:
         from flyball.recommend.sasrec.distributed import learn_together
 
-        return learn_together(lesson, config, keeper, threads=threads)
+        return learn_together(lesson, config, keeper)
     from flyball.recommend.sasrec.training import Alone, learn
 
     return learn(lesson, config, Alone(), keeper)
