@@ -7,6 +7,11 @@ import sys
 
 ALL = (
     "accuracy",
+    "launch",
+    "cold_players",
+    "text_search",
+    "scoring",
+    "search_cost",
     "anomalies",
     "ingest",
     "data_diff",

@@ -69,7 +69,7 @@ CASES = (
     Case("plays", "als", {"factors": 64}),
     Case("plays", "ease", PLAYS, (0.299, 0.006, 0.426, 0.129)),
     Case("plays", "sparse_ease", PLAYS),
-    Case("plays", "feature_ease", PLAYS, asked=(0.315, 0.0)),
+    Case("plays", "feature_ease", {**PLAYS, "hours_weight": 0.5}, asked=(0.315, 0.0)),
     Case("time", "popularity", {}, (0.129, 0.006, 0.266, 0.006)),
     Case("time", "ease", {"regularisation": 100, "dropout": 0.3}, (0.109, 0.005, 0.220, 0.355)),
     Case("time", "markov"),

@@ -87,6 +87,8 @@ def _line(panel: Element, start: tuple[float, float], end: tuple[float, float]) 
     SubElement(panel, "line", {k: f"{v:.1f}" for k, v in ends.items()} | {"stroke": "#ddd"})
 
 
-def _text(parent: Element, x: float, y: float, words: str, anchor: str, fill: str = "#333") -> None:
+def _text(
+    parent: Element, x: float, y: float, words: str, anchor: str, *, fill: str = "#333"
+) -> None:
     places = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "fill": fill}
     SubElement(parent, "text", places).text = words

@@ -27,7 +27,7 @@ pytestmark = [
     ),
 ]
 
-EPOCHS = 80
+EPOCHS = 40
 """So many that nobody who kills it comes too late."""
 
 PROGRAM = """
@@ -125,7 +125,7 @@ def undisturbed(tmp_path_factory):
 
 class TestATrainingAlone:
     def test_killed_twice_ends_with_the_same_weights(self, undisturbed, tmp_path):
-        for after in (1, 20):
+        for after in (1, 12):
             code, _ = killed(tmp_path, 1, who=-1, after=after)
             assert code == -signal.SIGKILL
         assert ended(begun(tmp_path, 1)) == (0, undisturbed(1))
@@ -136,13 +136,12 @@ class TestATrainingOfTwo:
     def test_that_loses_a_process_says_so_and_goes_on_when_started_again(
         self, undisturbed, tmp_path
     ):
-        """First a worker is killed, then the one that writes, then the parent of both."""
-        for who, after in ((1, 1), (0, 10)):
-            code, said = killed(tmp_path, 2, who=who, after=after)
-            assert code == 3
-            assert f"process {who + 1} of 2 training processes was killed by signal 9" in said
-            assert "start the training again" in said
-        code, _ = killed(tmp_path, 2, who=-1, after=20)
+        """First one of the two is killed, then the parent of both."""
+        code, said = killed(tmp_path, 2, who=1, after=1)
+        assert code == 3
+        assert "process 2 of 2 training processes was killed by signal 9" in said
+        assert "start the training again" in said
+        code, _ = killed(tmp_path, 2, who=-1, after=8)
         assert code == -signal.SIGKILL
         assert ended(begun(tmp_path, 2)) == (0, undisturbed(2))
 
@@ -172,7 +171,7 @@ class TestATrainingOfTwo:
 
         stopper = threading.Thread(target=stop_one)
         stopper.start()
-        with pytest.raises(TrainingError, match="process 1 of 2 training processes failed"):
+        with pytest.raises(TrainingError, match="process 2 of 2 training processes stood still"):
             learn_together(Lesson(_data(), None), config, keeper, stall_s=5.0)
         stopper.join()
         left = set(psutil.Process().children()) - before

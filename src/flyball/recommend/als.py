@@ -37,8 +37,8 @@ from scipy.sparse import csr_matrix
 from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.recommend.arrays import open_array, write_array
 from flyball.recommend.histories import History
-from flyball.recommend.linear import Weighing
 from flyball.recommend.protocols import Terms
+from flyball.recommend.weighing import Weighing
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest

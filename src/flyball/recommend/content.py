@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_matrix
 
 from flyball.recommend.arrays import open_array, write_array
-from flyball.recommend.linear import Linear, Weighing
+from flyball.recommend.linear import Linear
 from flyball.recommend.tfidf import described, embeddings
+from flyball.recommend.weighing import Weighing
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest

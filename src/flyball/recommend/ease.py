@@ -21,8 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_matrix
 
 from flyball.errors import TrainingError
+from flyball.recommend.engagement import Engagement
 from flyball.recommend.gram import item_weights
-from flyball.recommend.linear import DenseLinear, Weighing
+from flyball.recommend.linear import DenseLinear
+from flyball.recommend.weighing import Weighing
 from flyball.recommend.weights import DenseWeights
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 class EaseConfig(BaseModel):
     """The regularisers of EASE, and what each user and each item of theirs counts.
 
-    Hours and age are for those who know that they matter: a search leaves them as they are, for on
-    Steam's purchases, plays and reviews neither was measured to gain.
+    Age is for those who know that it matters: a search leaves it as it is, for on Steam's reviews
+    it was not measured to gain.
 
     Attributes:
         regularisation: lambda, above 0. More of it trusts rare items less.
@@ -42,8 +44,8 @@ class EaseConfig(BaseModel):
         user_power: a, 0 to 1: in G a user of n items counts n^-a, so that collectors do not
             outvote all others. 0: all users count 1. Above it users of one item do not count:
             they tell nothing of pairs.
-        hours_power: confidence from hours, 0 to 2: an item counts (1 + log(1 + hours))^this, in X
-            and in the histories asked about; 1 where hours are not known. 0: all count 1.
+        hours_weight: confidence from hours, 0 to 2: the strength of ``engagement.Engagement`` in
+            the histories asked about. 0: all items count 1.
         half_life_days: in the histories asked about an item counts half for every so many days
             that it is older than the newest. None: old ones count as much as new ones.
     """
@@ -53,7 +55,7 @@ class EaseConfig(BaseModel):
     regularisation: float = Field(default=30.0, gt=0.0, allow_inf_nan=False)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0, allow_inf_nan=False)
     user_power: float = Field(default=0.0, ge=0.0, le=1.0, allow_inf_nan=False)
-    hours_power: float = Field(default=0.0, ge=0.0, le=2.0, allow_inf_nan=False)
+    hours_weight: float = Field(default=0.0, ge=0.0, le=2.0, allow_inf_nan=False)
     half_life_days: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
 
     @classmethod
@@ -73,7 +75,11 @@ class EaseConfig(BaseModel):
     @property
     def weighing(self) -> Weighing:
         """What each item of a history counts."""
-        return Weighing(self.half_life_days, self.hours_power)
+        return Weighing(self.half_life_days)
+
+    def engagement(self, data: Interactions) -> Engagement | None:
+        """What the hours of an item say."""
+        return Engagement.fit(data, strength=self.hours_weight) if self.hours_weight else None
 
     def matrix(self, data: Interactions) -> csr_matrix:
         """X, shape (n_users, n_items), float32: what each interaction counts in training.
@@ -85,14 +91,11 @@ class EaseConfig(BaseModel):
             TrainingError: the data is empty or not finite.
         """
         data.require_trainable()
-        if not self.user_power and not self.hours_power:
+        if not self.user_power:
             return data.matrix
-        histories = data.histories()
-        values = Weighing(hours_power=self.hours_power).matrix(histories).data.astype(np.float64)
-        lengths = histories.lengths
-        if self.user_power:
-            counts = np.where(lengths > 1, np.maximum(lengths, 1.0) ** -self.user_power, 0.0)
-            values *= np.sqrt(np.repeat(counts, lengths))
+        lengths = np.diff(data.matrix.indptr)
+        counts = np.where(lengths > 1, np.maximum(lengths, 1.0) ** -self.user_power, 0.0)
+        values = np.sqrt(np.repeat(counts, lengths))
         total = float(values @ values)
         values *= np.sqrt(len(values) / total) if total > 0 else 1.0
         parts = (values.astype(np.float32), data.matrix.indices, data.matrix.indptr)
@@ -132,4 +135,4 @@ class Ease(DenseLinear):
         inner = matrix if whole else csr_matrix(matrix[:, active])
         block = item_weights(inner, ridge=config.regularisation, dropout=config.dropout)
         weights = DenseWeights(block, None if whole else active, n_items)
-        return cls(weights, config.weighing)
+        return cls(weights, config.weighing, engagement=config.engagement(data))

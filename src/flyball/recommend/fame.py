@@ -47,7 +47,8 @@ def expected_users(
     """
     from sklearn.linear_model import Ridge
 
-    known = np.flatnonzero(counts > 0) if counts.shape == (features.shape[0],) else []
+    fits = counts.shape == (features.shape[0],)
+    known = np.flatnonzero(counts > 0) if fits else np.empty(0, dtype=np.int64)
     if not len(known) or not ridge > 0:
         raise InvalidRequest(
             f"{counts.shape} counts and ridge = {ridge} do not fit features of "

@@ -42,6 +42,7 @@ class FeatureEaseConfig(EaseConfig):
     regularisation: float = Field(default=50.0, gt=0.0, allow_inf_nan=False)
     dropout: float = Field(default=1 / 3, ge=0.0, lt=1.0, allow_inf_nan=False)
     user_power: float = Field(default=0.6, ge=0.0, le=1.0, allow_inf_nan=False)
+    hours_weight: float = Field(default=0.3, ge=0.0, le=2.0, allow_inf_nan=False)
     feature_weight: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
     tilt_level: float = Field(default=0.05, ge=0.0, le=0.5, allow_inf_nan=False)
     tilt_slope: float = Field(default=0.05, ge=0.0, le=0.5, allow_inf_nan=False)
@@ -53,6 +54,7 @@ class FeatureEaseConfig(EaseConfig):
         return {
             **super().proposed(trial),
             "feature_weight": weight,
+            "hours_weight": trial.suggest_float("hours_weight", 0.0, 1.0),
             "tilt_level": trial.suggest_float("tilt_level", 0.0, 0.15),
             "tilt_slope": trial.suggest_float("tilt_slope", 0.0, 0.15),
         }
@@ -101,4 +103,5 @@ class FeatureEase(DenseLinear):
         tilt = None
         if config.tilt_level or config.tilt_slope:
             tilt = Tilt.fit(data, level=config.tilt_level, slope=config.tilt_slope)
-        return cls(DenseWeights(block, columns, n_items), config.weighing, tilt)
+        weights = DenseWeights(block, columns, n_items)
+        return cls(weights, config.weighing, tilt, config.engagement(data))

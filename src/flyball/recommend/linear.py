@@ -1,12 +1,12 @@
 """Models whose score is a sum over the history, and what each item of it counts.
 
 ``score(h)[i] = factor_i(|h|) * scale(h) * sum over j in h of value(j) * W[j, i]``. Without a tilt
-the factor is 1. So each score has exact reasons: the terms of that sum.
+the factor is 1; an engagement multiplies the values. So each score has exact reasons: the terms of
+that sum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,99 +16,12 @@ from scipy.sparse import csr_matrix
 
 from flyball.errors import ArtifactCorrupt
 from flyball.recommend.arrays import open_array, write_array
+from flyball.recommend.engagement import Engagement
 from flyball.recommend.histories import Histories, History
 from flyball.recommend.protocols import Terms
 from flyball.recommend.tilt import Tilt
+from flyball.recommend.weighing import Weighing
 from flyball.recommend.weights import DenseWeights, SparseWeights, Weights
-
-
-@dataclass(frozen=True, slots=True)
-class Weighing:
-    """What each item of a history counts.
-
-    ``value(j) = 2 ^ -(age_j / half_life_days)``, with ``age_j`` the days from the item to the
-    history's newest one, times ``(1 + log(1 + hours_j)) ^ hours_power`` (1 where these are not
-    known), and ``scale = (sum of values) ^ -length_power``.
-
-    Attributes:
-        half_life_days: above 0; None: old items count as much as new ones.
-        hours_power: 0: hours do not count.
-        length_power: 0: scores grow with the history; 1: they are a weighted mean.
-    """
-
-    half_life_days: float | None = None
-    hours_power: float = 0.0
-    length_power: float = 0.0
-
-    @property
-    def plain(self) -> bool:
-        """Every item counts 1."""
-        return self.half_life_days is None and not self.hours_power and not self.length_power
-
-    def matrix(self, histories: Histories) -> csr_matrix:
-        """The histories, each cell times its value and its row's scale."""
-        if self.plain:
-            return histories.matrix
-        source = histories.matrix
-        rows = np.repeat(np.arange(len(histories)), np.diff(source.indptr))
-        newest = None
-        if self.half_life_days is not None and histories.days is not None:
-            newest = np.full(len(histories), -np.inf, dtype=np.float32)
-            np.maximum.at(newest, rows, histories.days)
-            newest = newest[rows]
-        values = self._values(histories.hours, histories.days, newest, source.nnz)
-        if self.length_power:
-            sums = np.bincount(rows, weights=values, minlength=len(histories))
-            values = values * (np.maximum(sums, 1e-12) ** -self.length_power)[rows]
-        parts = (values.astype(np.float32), source.indices, source.indptr)
-        return csr_matrix(parts, shape=source.shape)
-
-    def vector(self, history: History) -> NDArray[np.float32] | None:
-        """Shape (len(history),), the same of one; None: every item counts 1."""
-        if self.plain or not len(history):
-            return None
-        newest = None if history.days is None else np.float32(history.days.max())
-        values = self._values(history.hours, history.days, newest, len(history))
-        if self.length_power:
-            values = values * max(float(values.sum()), 1e-12) ** -self.length_power
-        return values.astype(np.float32)
-
-    def _values(
-        self,
-        hours: NDArray[np.float32] | None,
-        days: NDArray[np.float32] | None,
-        newest: Any,
-        n: int,
-    ) -> NDArray[np.float64]:
-        values = np.ones(n)
-        if self.half_life_days is not None and days is not None:
-            values *= np.exp2((days - newest) / self.half_life_days)
-        if self.hours_power and hours is not None:
-            known = np.isfinite(hours) & (hours >= 0)
-            values *= (1.0 + np.log1p(np.where(known, hours, 0.0))) ** self.hours_power
-        return values
-
-    def save(self, directory: Path) -> None:
-        """Write ``weighing.npy``."""
-        half_life = np.nan if self.half_life_days is None else self.half_life_days
-        numbers = [half_life, self.hours_power, self.length_power]
-        write_array(directory, "weighing", np.array(numbers, dtype=np.float64))
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Open what ``save`` wrote.
-
-        Raises:
-            ArtifactCorrupt: the file is missing or damaged.
-        """
-        numbers = open_array(directory, "weighing", ndim=1, dtype=np.float64).tolist()
-        if len(numbers) != 3:
-            raise ArtifactCorrupt(
-                f"{directory / 'weighing.npy'} holds {len(numbers)} numbers, expected 3; restore "
-                "the artifact or train again"
-            )
-        return cls(None if np.isnan(numbers[0]) else numbers[0], numbers[1], numbers[2])
-
 
 NONE = np.empty(0, dtype=np.float32)
 
@@ -120,16 +33,22 @@ class Linear:
         weights: dense or sparse.
         weighing: what each item of a history counts.
         tilt: whom an item is for; None: all of them for all.
+        engagement: what the hours of an item say; None: nothing.
     """
 
     Form: ClassVar[Any]
     """The class of the weights, with ``load``."""
 
     def __init__(
-        self, weights: Weights, weighing: Weighing | None = None, tilt: Tilt | None = None
+        self,
+        weights: Weights,
+        weighing: Weighing | None = None,
+        tilt: Tilt | None = None,
+        engagement: Engagement | None = None,
     ) -> None:
         self.weights = weights
         self.tilt = tilt
+        self.engagement = engagement
         self.weighing = Weighing() if weighing is None else weighing
 
     @property
@@ -139,14 +58,18 @@ class Linear:
 
     def predict(self, histories: Histories) -> NDArray[np.float32]:
         """Scores (n, n_items) of n histories; a new array."""
-        scores = self.weights.product(self.weighing.matrix(histories))
+        cells = self.weighing.matrix(histories)
+        if self.engagement is not None and histories.hours is not None:
+            values = cells.data * self.engagement.values(cells.indices, histories.hours)
+            cells = csr_matrix((values, cells.indices, cells.indptr), shape=cells.shape)
+        scores = self.weights.product(cells)
         if self.tilt is not None:
             scores *= self.tilt.factors(histories.lengths)
         return scores
 
     def score(self, history: History) -> NDArray[np.float32]:
         """Scores (n_items,) of one history; zeros if it is empty."""
-        scores = self.weights.sum(history.items, self.weighing.vector(history))
+        scores = self.weights.sum(history.items, self._values(history))
         if self.tilt is not None:
             scores *= self.tilt.factors(np.array([len(history)]))[0]
         return scores
@@ -154,12 +77,19 @@ class Linear:
     def terms(self, history: History, item: int) -> Terms:
         """The terms of the sum."""
         found = self.weights.column(history.items, item)
-        values = self.weighing.vector(history)
+        values = self._values(history)
         if values is not None:
             found = found * values
         if self.tilt is not None:
             found = found * np.float32(self.tilt.factor(len(history), item))
         return Terms(found)
+
+    def _values(self, history: History) -> NDArray[np.float32] | None:
+        values = self.weighing.vector(history)
+        if self.engagement is None or history.hours is None:
+            return values
+        engaged = self.engagement.values(history.items, history.hours)
+        return engaged if values is None else values * engaged
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """Scores (n_items,) for someone who has ``item`` alone; 0 for the item itself."""
@@ -170,15 +100,16 @@ class Linear:
     def plus(self, other: Linear, factor: float) -> Linear | None:
         """One model that scores as this one and ``factor`` times the other together.
 
-        None where they weigh a history differently, are tilted, or are of two forms.
+        None where they weigh a history differently, are tilted or heed hours, or are of two forms.
         """
-        if self.weighing != other.weighing or self.tilt is not None or other.tilt is not None:
+        plain = all(m.tilt is None and m.engagement is None for m in (self, other))
+        if self.weighing != other.weighing or not plain:
             return None
         weights = self.weights.plus(other.weights, factor)
         return None if weights is None else type(self)(weights, self.weighing)
 
     def save(self, directory: Path) -> None:
-        """Write the weights, ``weighing.npy`` and ``tilt.npy`` (empty where there is none).
+        """Write the weights, ``weighing.npy``, and what there is of tilt and engagement.
 
         Raises:
             StorageUnavailable: the disk refused it.
@@ -187,6 +118,9 @@ class Linear:
         self.weighing.save(directory)
         tilt = self.tilt or Tilt(NONE, NONE)
         write_array(directory, "tilt", np.stack([tilt.level, tilt.slope]))
+        usual = self.engagement or Engagement(0.0, NONE, NONE)
+        write_array(directory, "engagement", np.stack([usual.middle, usual.spread]))
+        write_array(directory, "strength", np.array([usual.strength], dtype=np.float64))
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -196,19 +130,28 @@ class Linear:
             ArtifactCorrupt: a file is missing or damaged, or they do not fit each other.
         """
         weights = cls.Form.load(directory)
-        return cls(weights, Weighing.load(directory), _tilt(directory, weights.n_items))
+        tilt = _pair(directory, "tilt", weights.n_items)
+        usual = _pair(directory, "engagement", weights.n_items)
+        strength = float(open_array(directory, "strength", ndim=1, dtype=np.float64)[0])
+        return cls(
+            weights,
+            Weighing.load(directory),
+            None if tilt is None else Tilt(tilt[0], tilt[1]),
+            None if usual is None else Engagement(strength, usual[0], usual[1]),
+        )
 
 
-def _tilt(directory: Path, n_items: int) -> Tilt | None:
-    table = open_array(directory, "tilt", ndim=2)
+def _pair(directory: Path, name: str, n_items: int) -> NDArray[np.float32] | None:
+    """Two numbers of each item; None where there are none."""
+    table = open_array(directory, name, ndim=2)
     if table.shape == (2, 0):
         return None
     if table.shape != (2, n_items):
         raise ArtifactCorrupt(
-            f"{directory / 'tilt.npy'} holds {table.shape}, expected (2, {n_items}); restore the "
+            f"{directory / name}.npy holds {table.shape}, expected (2, {n_items}); restore the "
             "artifact or train again"
         )
-    return Tilt(table[0], table[1])
+    return table
 
 
 class DenseLinear(Linear):

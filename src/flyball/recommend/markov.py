@@ -26,8 +26,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_matrix
 
 from flyball.errors import TrainingError
-from flyball.recommend.linear import SparseLinear, Weighing
+from flyball.recommend.linear import SparseLinear
 from flyball.recommend.neighbours import nearest
+from flyball.recommend.weighing import Weighing
 from flyball.recommend.weights import SparseWeights
 
 if TYPE_CHECKING:

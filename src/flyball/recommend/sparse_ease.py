@@ -57,4 +57,5 @@ class SparseEase(SparseLinear):
             dropout=config.dropout,
             neighbours=config.neighbours,
         )
-        return cls(SparseWeights(weights), config.weighing)
+        engagement = config.engagement(data)
+        return cls(SparseWeights(weights), config.weighing, engagement=engagement)

@@ -10,7 +10,7 @@ from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.recommend.als import Als, AlsConfig
 from flyball.recommend.arrays import write_array
 from flyball.recommend.histories import Histories, History
-from flyball.recommend.linear import Weighing
+from flyball.recommend.weighing import Weighing
 from recommender_promises import RecommenderPromises, data_of, ndcg_of, random_data, steam
 
 

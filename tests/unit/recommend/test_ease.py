@@ -97,7 +97,7 @@ class TestEase:
         assert model.score(history(0, 1))[2] == 0.0
         assert model.score(history(2)).tolist() == [0.0, 0.0, 0.0]
 
-    @pytest.mark.parametrize("config", [EaseConfig(), EaseConfig(hours_power=0.5)])
+    @pytest.mark.parametrize("config", [EaseConfig(), EaseConfig(hours_weight=0.5)])
     def test_explains_a_score_to_the_last_term(self, config):
         table = random_data(300, 50, 0.2).matrix.toarray()
         data = data_of(table, hours=np.arange(table.size).reshape(table.shape) % 97 + 1.0)
@@ -170,23 +170,22 @@ class TestHoursAndAge:
         model = self.fitted()
         np.testing.assert_array_equal(model.score(known), model.score(history(0, 1)))
 
-    def test_let_an_item_played_long_say_more(self):
-        model = self.fitted(hours_power=1.0)
+    def test_let_an_item_played_longer_than_usual_say_more(self):
+        model = self.fitted(hours_weight=1.0)
         hours = np.array([[1.0, 400.0], [400.0, 1.0]], dtype=np.float32)
         long_1, long_0 = (model.terms(history(0, 1, hours=h), 2).items for h in hours)
-        assert abs(long_1[1]) > 3 * abs(long_0[1])
-        assert abs(long_0[0]) > 3 * abs(long_1[0])
+        assert abs(long_1[1]) > 1.5 * abs(long_0[1])
+        assert abs(long_0[0]) > 1.5 * abs(long_1[0])
 
-    def test_count_in_training_too(self):
-        played = weights_of(self.fitted(hours_power=1.0))
-        owned = weights_of(self.fitted())
-        assert played[0, 1] > 1.2 * owned[0, 1]  # played for hundreds of hours by those who have 0
+    def test_say_nothing_in_training(self):
+        played = weights_of(self.fitted(hours_weight=1.0))
+        np.testing.assert_array_equal(played, weights_of(self.fitted()))
 
     def test_that_nobody_knows_count_as_ownership(self):
         hours = np.array(self.HOURS)
         hours[hours > 0] = np.nan
         table = (np.array(self.HOURS) > 0).astype(float)
-        config = EaseConfig(regularisation=1, hours_power=1.0)
+        config = EaseConfig(regularisation=1, hours_weight=1.0)
         model = Ease.fit(data_of(table, hours=hours), config)
         np.testing.assert_allclose(weights_of(model), weights_of(self.fitted()), rtol=1e-6)
 
@@ -226,7 +225,7 @@ class TestWhatEaseRefuses:
             {"dropout": -0.1},
             {"dropout": float("nan")},
             {"user_power": 1.1},
-            {"hours_power": -1.0},
+            {"hours_weight": -1.0},
             {"half_life_days": 0.0},
         ],
     )

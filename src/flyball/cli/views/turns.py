@@ -70,7 +70,7 @@ def trained(found: Trained) -> Iterator[RenderableType]:
         "version",
         Text.assemble(f"{said} {version.name} ({version.family}), ", coloured(version.state)),
     )
-    yield _part("", f"{measures(version.metrics)}; best of {many(run.trials_done, 'trial')}")
+    yield _part("", f"{measures(version.metrics)}; chosen from {many(run.trials_done, 'trial')}")
     if run.result is not None and run.result.why:
         yield _part("", run.result.why)
 

@@ -35,8 +35,8 @@ PUSHED_SHARE = 0.25
 """A publisher with less of the places than this is not pushed, whatever its ratio."""
 
 PUSHED_RATIO = 5.0
-"""Of places to interactions. Popularity, whose ten games have few publishers, reached 2.9 on
-Steam's plays; EASE 1.6."""
+"""Of places to interactions. On Steam's games Valve takes 65% of popularity's places at a ratio of
+3.7, and 27% of EASE's at 1.6."""
 
 TOLD = 10
 """Publishers in the report."""
@@ -82,6 +82,7 @@ class Bias:
             summary=_summary(numbers, owners),
             recommendation=_recommendation(verdict, faults),
             details=details,
+            advisory=True,
         )
 
 
@@ -138,7 +139,8 @@ def _summary(numbers: Mapping[str, float], owners: Sequence[Exposure]) -> str:
     text = (
         f"shown games are {numbers['popularity lift']:.2f} times as popular as those players have; "
         f"coverage@10 {numbers['coverage@10']:.3f}, gini@10 {numbers['gini@10']:.3f}, "
-        f"the long tail gets {numbers['long tail, of places']:.1%} of the places"
+        f"the long tail gets {numbers['long tail, of places']:.1%} of the places, games nobody has "
+        f"{numbers['games nobody has, of places']:.1%}"
     )
     most = _over_exposed(owners)
     if most is None:

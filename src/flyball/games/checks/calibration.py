@@ -41,6 +41,7 @@ class Calibrated:
                 summary="nothing was held out by which probabilities could be judged",
                 recommendation="train on more players: each half of them needs a held-out game",
                 details={},
+                advisory=True,
             )
         verdict = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.INCONCLUSIVE}[found.holds]
         return CheckResult(
@@ -56,6 +57,7 @@ class Calibrated:
                 "skill": found.skill,
                 "reliability": found.to_plain(),
             },
+            advisory=True,
         )
 
 

@@ -76,6 +76,7 @@ class Rivals:
             summary=_summary(value, rows),
             recommendation=_recommendation(rows, verdict),
             details={"players": len(ours), "ndcg@10": value, "compared": rows},
+            advisory=True,
         )
 
 

@@ -35,7 +35,9 @@ DISTURBANCES: Mapping[str, tuple[Disturbance, float]] = {
     "10% noise": (lambda histories, rng: noisy(histories, 0.1, rng), 0.25),
 }
 """What happens to each player's history, and the share of its NDCG@10 that a model may lose by it
-beyond what the baseline loses. MEASURED"""
+beyond what the baseline loses. Measured on Steam's games: EASE 7%, 19% and 0.3%, ItemKNN 9%, 23%
+and 6%; on the simulated players EASE 8%, 24% and 3%. The gates are for what leans on single
+games."""
 
 RESAMPLES = 2000
 
@@ -93,6 +95,7 @@ class Robustness:
             summary=_summary(odd, rows),
             recommendation=_recommendation(verdict, odd, rows),
             details=details,
+            advisory=True,
         )
 
 

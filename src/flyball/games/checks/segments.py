@@ -63,6 +63,7 @@ class Segments:
             summary=_summary(worst, lost),
             recommendation=_recommendation(verdict, lost),
             details=details,
+            advisory=True,
         )
 
 

@@ -35,8 +35,10 @@ class Shilling:
     """The candidate's recipe learns once more, with made-up players who push unpopular games.
 
     Fails where 1% of them bring a game into more genuine players' first ten than
-    ``gates.max_shilled`` allows. With the defaults on Steam's plays and purchases, a bandwagon of
-    1% reached (worst of two games): see ``MEASURED``.
+    ``gates.max_shilled`` allows. Measured on Steam's plays (all games had) with the defaults, the
+    worst of two games pushed by a bandwagon of 1% came into the first ten of 0% (0%) under
+    popularity, 7% (2%) under EASE, 6% (1%) under feature EASE and 33% (11%) under ItemKNN, which
+    any few players with one rare game in common impress; 0.1% reached 0.2% under none.
 
     Args:
         families: finds the model class of a family; default the installed plug-ins.
@@ -97,6 +99,7 @@ class Shilling:
                 "at most": allowed,
                 "attacks": [_row(lift, train) for lift in found],
             },
+            advisory=True,
         )
 
 
@@ -132,4 +135,5 @@ def _nothing(name: str, players: int) -> CheckResult:
         summary=f"{players} players to ask and too few games to push say nothing of an attack",
         recommendation=f"validate on {LEAST} players or more, and on more games",
         details={"players asked": players},
+        advisory=True,
     )

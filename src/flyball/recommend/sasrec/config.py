@@ -37,7 +37,7 @@ class SasRecConfig(BaseModel):
     dim: int = Field(default=64, ge=1, le=1024)
     layers: int = Field(default=2, ge=1, le=16)
     heads: int = Field(default=2, ge=1, le=64)
-    dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
+    dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     max_len: int = Field(default=50, ge=1, le=2000)
     learning_rate: float = Field(default=1e-3, gt=0.0, le=1.0)
     weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)

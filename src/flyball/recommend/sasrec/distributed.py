@@ -15,17 +15,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import multiprocessing as processes
-from torch.multiprocessing.spawn import ProcessException
 
 from flyball.errors import FlyballError, StorageUnavailable, TrainingError
 from flyball.recommend.sasrec.config import SasRecConfig
@@ -86,38 +86,53 @@ def _job(beside: Path | None) -> Iterator[Path]:
 
 
 def _run(job: Path, size: int) -> None:
-    context = processes.start_processes(
-        _work, args=(str(job), size), nprocs=size, join=False, start_method="spawn"
-    )
+    spawn = multiprocessing.get_context("spawn")
+    processes = [
+        spawn.Process(target=_work, args=(rank, str(job), size), daemon=True)
+        for rank in range(size)
+    ]
     try:
-        while not context.join(grace_period=GRACE_S):
-            pass
-    except ProcessException as error:
-        raise TrainingError(
-            f"{_cause(job, context.processes)}; start the training again: with checkpoints it goes "
-            "on after the last whole epoch"
-        ) from error
+        for process in processes:
+            process.start()
+        codes = _ended(processes)
     finally:
-        for process in context.processes:
+        for process in processes:
             if process.is_alive():
                 process.kill()
                 process.join()
+    if any(code != 0 for code in codes):
+        raise TrainingError(
+            f"{_cause(job, codes)}; start the training again: with checkpoints it goes on after "
+            "the last whole epoch"
+        )
 
 
-def _cause(job: Path, ended: Any) -> str:
+def _ended(processes: Sequence[SpawnProcess]) -> list[int | None]:
+    """Their exit codes, once all have ended; or one has failed, and the others had some time."""
+    running = {process.sentinel: process for process in processes}
+    failed = False
+    while running and not failed:
+        for sentinel in wait(list(running)):
+            process = running.pop(cast(int, sentinel))
+            process.join()
+            failed |= process.exitcode != 0
+    deadline = time.monotonic() + GRACE_S
+    for process in running.values():
+        process.join(max(0.0, deadline - time.monotonic()))
+    return [process.exitcode for process in processes]
+
+
+def _cause(job: Path, codes: Sequence[int | None]) -> str:
     """Which process failed first, and why: the others only lost their connection to it."""
     said = [json.loads(path.read_text(encoding="utf-8")) for path in job.glob("failed-*.json")]
     spoken = {word["rank"] for word in said}
-    of = f"of {len(ended)} training processes"
-    for rank, process in enumerate(ended):
-        # -15 is how the others are ended, where they do not end by themselves.
-        if rank not in spoken and process.exitcode not in (0, -15):
-            how = f"was killed by signal {-process.exitcode}"
-            if process.exitcode > 0:
-                how = f"ended with exit code {process.exitcode}"
+    of = f"of {len(codes)} training processes"
+    for rank, code in enumerate(codes):
+        if code and rank not in spoken:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             return f"process {rank + 1} {of} {how}"
-    if not said:
-        return f"one {of} was ended from outside"
+    if None in codes:
+        return f"process {codes.index(None) + 1} {of} stood still, so that the others gave up"
     first = min(said, key=lambda word: word["at"])
     return f"process {first['rank'] + 1} {of} failed: {first['words']}"
 
