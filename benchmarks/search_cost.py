@@ -39,6 +39,8 @@ from flyball.storage.sources import FileSources
 CHOSEN = "feature_ease"
 SEED = 7
 CORES = 2
+"""What BLAS may use. Its threads wait by spinning: where other work has the cores, two cost several
+times the processor's time of one."""
 
 
 def prepared(data: Path) -> tuple[GamesApplication, Prepared]:
@@ -107,11 +109,12 @@ def search_cost(data: Path, trials: int) -> dict[str, Any]:
     }
 
 
-def in_own_process(what: str, data: Path, trials: int) -> dict[str, Any]:
+def in_own_process(what: str, asked: argparse.Namespace) -> dict[str, Any]:
     """One measurement in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.search_cost", "--measure", what]
-    more = ["--data", str(data), "--trials", str(trials)]
-    done = subprocess.run([*command, *more], check=True, stdout=subprocess.PIPE, text=True)
+    for name in ("data", "trials", "threads"):
+        command += [f"--{name}", str(getattr(asked, name))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -145,13 +148,14 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3, help="of the fit")
     parser.add_argument("--only", choices=("fit", "search"))
+    parser.add_argument("--threads", type=int, default=CORES, help="of BLAS")
     parser.add_argument("--measure", choices=("fit", "search"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if not (asked.data / "steam-200k.csv").exists():
         print(f"no steam-200k.csv in {asked.data}; pass --data DIR", file=sys.stderr)
         return 2
     if asked.measure:
-        with threadpool_limits(limits=CORES):
+        with threadpool_limits(limits=asked.threads):
             found = (
                 fit_cost(asked.data)
                 if asked.measure == "fit"
@@ -161,7 +165,7 @@ def main() -> int:
         return 0
     lines = []
     if asked.only != "search":
-        fits = [in_own_process("fit", asked.data, asked.trials) for _ in range(asked.rounds)]
+        fits = [in_own_process("fit", asked) for _ in range(asked.rounds)]
         mb = [fit["mib"] * 2**20 / 1e6 for fit in fits]
         lines += [
             Line(what=f"fit of {CHOSEN}", values=[fit["wall"] for fit in fits], limit=5, unit="s"),
@@ -169,7 +173,7 @@ def main() -> int:
             Line(what="peak RSS, rows and division too", values=mb, limit=700, unit="MB"),
         ]
     if asked.only != "fit":
-        found = in_own_process("search", asked.data, asked.trials)
+        found = in_own_process("search", asked)
         Console(width=None if sys.stdout.isatty() else 140).print(by_family(found))
         lines += [
             Line(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from flyball.domain.data import EMPTY
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import State
@@ -39,9 +40,11 @@ def furnish(installed: Flyball, model: str = "games") -> None:
         live=Slot.GREEN,
         salt=f"{model}/2",
     )
+    data = make.a_dataset(model=model)
     values = [
         make.a_batch(model=model),
-        make.a_dataset(model=model),
+        data,
+        make.a_dataset(model=model, version=EMPTY, batches=(), files={}, rows=0, head=data.version),
         make.a_run(model=model),
         replace(OLD, model=model),
         replace(NEW, model=model),

@@ -21,7 +21,7 @@ import pytest
 from flyball.games.catalogue import game_id
 
 MODEL = "games"
-MIN_NDCG = 0.48
+MIN_NDCG = 0.5
 """The reference figure of EASE on this file's fixed split is 0.515; the split here is another."""
 
 pytestmark = [
@@ -106,7 +106,6 @@ class TestOneCommandOnSteam:
 
     def test_makes_a_version_that_recommends_well(self, shop):
         version = shop.turn["trained"]["version"]
-        assert version["family"] == "ease"
         assert version["metrics"]["ndcg@10"] >= MIN_NDCG
 
     def test_shows_that_it_beats_popularity(self, shop):

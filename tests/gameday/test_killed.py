@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,6 +141,39 @@ class TestAKilledRun:
         assert _outcome(ended.json()) == _outcome(reference.answer)
 
 
+class TestAKilledSearch:
+    """``flyball train`` over many families: defaults, draws and combinations."""
+
+    COMMAND = ("train", MODEL, "--trials", "13", "--json")
+    KILLED_AFTER = (1, 5, 10, 12)
+    """Complete trials: among the defaults twice, among the draws, before the combination."""
+
+    def test_goes_on_and_finds_what_an_undisturbed_one_finds(self, source, tmp_path):
+        calm, killed = tmp_path / "calm", tmp_path / "killed"
+        ingested = flyball("ingest", MODEL, source, home=calm)
+        assert ingested.code == 0, ingested.err
+        shutil.copytree(calm, killed)
+        wanted = self._trained(calm)
+        for number, least in enumerate(self.KILLED_AFTER):
+            ended = Boundary(f"{least} trials have ended", _trials_ended(least))
+            before = Finished.on(killed)
+            with started(*self.COMMAND, home=killed) as command:
+                _wait_for(ended, killed, command)
+                command.killed(whole_group=number % 2 == 0)
+            before.still_stands(killed)
+        assert self._trained(killed) == wanted
+        same(picture(killed), picture(calm))
+        families = {family for _, family, *_ in picture(killed)["trials"]}
+        assert len(families) >= 8
+        assert "blend" in families
+
+    def _trained(self, home):
+        ended = flyball(*self.COMMAND, home=home)
+        assert ended.code == 0, ended.err
+        version = ended.json()["version"]
+        return version["name"], version["artifact"], version["metrics"]
+
+
 class TestAnUndisturbedRun:
     """What the others are compared with holds what it should; and done is done."""
 
@@ -164,6 +198,10 @@ class TestAnUndisturbedRun:
         assert (answer["trained"]["new"], answer["deployed"]["new"]) == (False, False)
         before.still_stands(broken)
         same(picture(broken), reference.picture())
+
+
+def _trials_ended(least: int) -> Callable[[Path], bool]:
+    return _rows("studies", "trials", least, "state != 'RUNNING'")  # some are pruned
 
 
 def _wait_for(boundary, home, command):

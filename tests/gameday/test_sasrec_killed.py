@@ -144,6 +144,7 @@ class TestATrainingOfTwo:
         code, _ = killed(tmp_path, 2, who=-1, after=8)
         assert code == -signal.SIGKILL
         assert ended(begun(tmp_path, 2)) == (0, undisturbed(2))
+        assert not list((tmp_path / "kept").glob("sasrec-*")), "something was left"
 
     def test_does_not_wait_for_ever_for_one_that_stands_still(self, tmp_path):
         """Nor leaves anything running."""
@@ -172,7 +173,7 @@ class TestATrainingOfTwo:
         stopper = threading.Thread(target=stop_one)
         stopper.start()
         with pytest.raises(TrainingError, match="process 2 of 2 training processes stood still"):
-            learn_together(Lesson(_data(), None), config, keeper, stall_s=5.0)
+            learn_together(Lesson(_data(), None), config, keeper, stall_s=15.0)
         stopper.join()
         left = set(psutil.Process().children()) - before
         assert not [child for child in left if "spawn_main" in " ".join(child.cmdline())]

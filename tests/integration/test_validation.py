@@ -100,7 +100,7 @@ def platform(tmp_path: Path) -> Platform:
 def test_a_candidate_is_trained_judged_and_promoted(platform: Platform, tmp_path: Path) -> None:
     ingested(platform, players(240), tmp_path)
     made = trained(platform)
-    assert made.version.family == "ease"
+    assert made.version.family != "popularity"  # there are tastes to find
     assert made.version.state is State.VALIDATION
 
     report = validated(platform, made.version)

@@ -39,7 +39,18 @@ def rules(
 ) -> None:  # fmt: skip
     """Show the business rules of a model, or put others in force: boosts, pins, hidden games.
 
-    Serving follows within a second; no training, no restart.
+    Serving follows within a second; no training, no restart. A file of the games application:
+
+    \b
+      hidden = ["some-game"]         # never recommended
+      diversity = 0.2                # 0: the likeliest; 1: as unlike as there are
+      [[pins]]
+      game_id = "new-game"
+      place = 1
+      end = 2026-06-01T00:00:00Z     # times need a zone
+      [[boosts]]
+      genres = ["puzzle"]            # or games, tags, developers, publishers
+      factor = 1.5                   # of the odds
     """
     from flyball.cli.views import rules as view
 
@@ -57,8 +68,16 @@ def _read(path: Path) -> Mapping[str, Any]:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(
+            f"{path} cannot be read as TOML or JSON: {why}; `flyball rules --help` shows a file"
+        ) from error
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{path} holds no object; see `flyball rules --help`")
-    plain: Mapping[str, Any] = json.loads(json.dumps(document, default=str))  # TOML's dates
+        raise ConfigurationError(f"{path} holds no object; `flyball rules --help` shows a file")
+    plain: Mapping[str, Any] = json.loads(json.dumps(document, default=_in_iso))
     return plain
+
+
+def _in_iso(value: Any) -> str:
+    """TOML's days and times, as JSON has them."""
+    return str(value.isoformat())

@@ -37,7 +37,10 @@ class GamesApplication:
         "popularity", "item_knn", "markov", "rp3beta", "content", "trending", "ease",
         "sparse_ease", "feature_ease", "als", "sasrec", "blend",
     )  # fmt: skip
-    checks: tuple[str, ...] = ("artifact", "accuracy", "latency", "integration")
+    checks: tuple[str, ...] = (
+        "artifact", "accuracy", "latency", "integration", "rivals", "segments", "bias", "shilling",
+        "robustness", "leakage", "calibration",
+    )  # fmt: skip
 
     def prepare(self, tables: Tables, *, seed: int) -> Prepared:
         """Hold out a fifth of the games of each player with five or more, by hash.

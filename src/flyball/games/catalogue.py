@@ -41,6 +41,9 @@ TAGS = _words(
     "third-person tower-defense turn-based visual-novel vr western zombies"
 )
 
+LONGEST_ID = 128
+"""Characters of a game id: no request can name a longer one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Game:
@@ -86,9 +89,12 @@ def game_id(title: str) -> str:
     "ratchet-and-clank". Equal for titles that differ in case, accents or punctuation only.
 
     A title with nothing left (only emoji, only Chinese) gets "game-" and 8 hex digits of the
-    SHA-256 of its text.
+    SHA-256 of its text. An id longer than ``LONGEST_ID`` ends in such digits too.
     """
     spelled = slug(title)
+    if len(spelled) > LONGEST_ID:
+        digits = sha256(spelled.encode()).hexdigest()[:8]
+        return f"{spelled[: LONGEST_ID - 9].rstrip('-')}-{digits}"
     # surrogatepass: a title from broken JSON may hold a lone surrogate, and still needs an id
     return spelled or f"game-{sha256(title.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from flyball.errors import InvalidRequest
+from flyball.games.catalogue import LONGEST_ID
 
 MAX_EVENTS = 1000
 
@@ -19,7 +20,7 @@ _TEXT = r"^[^\x00-\x1f\x7f]+(?!\n)$"  # in Python "$" alone would let one last l
 _TEXT_OR_NONE = _TEXT.replace("+", "*", 1)
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=_TEXT)]
-GameId = Annotated[str, Meta(min_length=1, max_length=128)]
+GameId = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
 GameIds = Annotated[list[GameId], Meta(max_length=100_000)]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=100)]
 K = Annotated[int, Meta(ge=1, le=100, description="How many games to answer at most.")]

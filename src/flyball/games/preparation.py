@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from flyball.domain.text import many
 from flyball.errors import TrainingError
 from flyball.games.catalogue import Catalogue
 from flyball.games.features import features
@@ -176,7 +177,7 @@ def _require_enough(pairs: pl.DataFrame, unresolved: int) -> None:
             else ""
         )
         raise TrainingError(
-            f"the data has {n_games} games and {judged_by} players with "
+            f"the data has {many(n_games, 'game')} and {many(judged_by, 'player')} with "
             f"{MIN_GAMES_OF_PLAYER} or more of them; a recommender needs at least {MIN_GAMES} "
             f"games and {MIN_PLAYERS} such players: ingest more batches{unknown}"
         )

@@ -71,7 +71,8 @@ def by_fame(
     """New items, counting more where more users are expected than their neighbours have.
 
     Row i of the likeness is multiplied by ``(expected_i / mean users of its neighbours) ^ power``,
-    kept within 1 / ``MOST`` and ``MOST``. So a linear model stays linear.
+    kept within 1 / ``MOST`` and ``MOST``; neighbours have at least one user. So a linear model
+    stays linear.
 
     Args:
         features, counts: as of ``expected_users``, of the items of ``newcomers``.
@@ -85,7 +86,7 @@ def by_fame(
     expected = expected_users(features, counts)[newcomers.items]
     likeness = newcomers.likeness
     sums = np.asarray(likeness.sum(axis=1)).ravel()
-    neighbours = likeness @ counts.astype(np.float64) / sums
+    neighbours = np.maximum(likeness @ counts.astype(np.float64) / sums, 1.0)
     factors = np.clip((expected / neighbours) ** power, 1 / MOST, MOST)
     scaled = csr_matrix(diags(factors) @ likeness, dtype=np.float32)
     scaled.sort_indices()

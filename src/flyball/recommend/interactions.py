@@ -248,7 +248,8 @@ def _hours(column: pl.Series) -> NDArray[np.float32]:
     """Hours; NaN where they are null, below zero or not finite."""
     if not column.dtype.is_numeric():
         raise TrainingError(f"hours are {column.dtype}, not numbers; cast or drop the column")
-    values = column.cast(float).fill_null(np.nan).to_numpy().astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large is infinite then, and not known
+        values = column.cast(float).fill_null(np.nan).to_numpy().astype(np.float32)
     values[~np.isfinite(values) | (values < 0)] = np.nan
     return values
 

@@ -34,7 +34,7 @@ BAND = 5
 """Most popular items in each bandwagon profile."""
 
 RECENT_DAYS = 7
-"""Fakes act within the last days of the data: then they count most."""
+"""How long a burst lasts."""
 
 FIRST_FAKE = "\U0010ffff"
 """Ids of fakes sort after all others."""
@@ -50,11 +50,14 @@ class Attack:
         kind: how they choose their other items.
         share: how many there are, as a share of the genuine users; at least one is made.
         target: the item, an index.
+        burst: they all act within the last ``RECENT_DAYS``; else when genuine users do. A model
+            that forgets the past counts them for more than they are.
     """
 
     kind: Kind
     share: float
     target: int
+    burst: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,8 @@ def unpopular(counts: NDArray[np.int64], n: int, *, seed: int) -> list[int]:
 def attacked(data: Interactions, attacks: Sequence[Attack], *, seed: int) -> Interactions:
     """The data with the fake users of all attacks; each has users of its own.
 
-    A fake has as many items as users of two or more have on average, the target among them.
-    Their hours are the median, their days the last ``RECENT_DAYS``.
+    A fake has as many items as users of two or more have on average, the target among them. Its
+    hours are the median, its day is that of a genuine interaction or, in a burst, one of the last.
 
     Raises:
         InvalidRequest: a target is no item, or a share is not above 0.
@@ -109,12 +112,14 @@ def attacked(data: Interactions, attacks: Sequence[Attack], *, seed: int) -> Int
             )
     rng = np.random.default_rng(seed)
     size = _profile_size(data)
-    profiles = [
-        _profile(attack, data.counts, size, rng)
-        for attack in attacks
-        for _ in range(n_fakes(data, attack))
-    ]
-    return _with(data, profiles, rng)
+    fakes = [attack for attack in attacks for _ in range(n_fakes(data, attack))]
+    profiles = [_profile(fake, data.counts, size, rng) for fake in fakes]
+    days = None
+    if data.days is not None and len(data.days):
+        last = data.days.max() - rng.integers(0, RECENT_DAYS, len(fakes))
+        usual = rng.choice(data.days, len(fakes))
+        days = np.where([fake.burst for fake in fakes], last, usual).astype(np.float32)
+    return _with(data, profiles, days)
 
 
 def n_fakes(data: Interactions, attack: Attack) -> int:
@@ -198,9 +203,11 @@ def _profile(
 
 
 def _with(
-    data: Interactions, profiles: Sequence[NDArray[np.int64]], rng: np.random.Generator
+    data: Interactions,
+    profiles: Sequence[NDArray[np.int64]],
+    days_of: NDArray[np.float32] | None,
 ) -> Interactions:
-    """The data with one more user a profile."""
+    """The data with one more user a profile, who came to all their items on one day."""
     lengths = np.array([len(profile) for profile in profiles], dtype=np.int64)
     ids = [f"{FIRST_FAKE}{number:09d}" for number in range(len(profiles))]
     added = int(lengths.sum())
@@ -216,10 +223,8 @@ def _with(
         known = data.hours[~np.isnan(data.hours)]
         usual = np.float32(np.median(known)) if len(known) else np.float32(np.nan)
         hours = np.concatenate([data.hours, np.full(added, usual)])
-    if data.days is not None:
-        now = data.now or 0.0
-        recent = now - rng.integers(0, RECENT_DAYS, added)
-        days = np.concatenate([data.days, recent.astype(np.float32)])
+    if data.days is not None and days_of is not None:
+        days = np.concatenate([data.days, np.repeat(days_of, lengths)])
     return replace(
         data,
         users=np.concatenate([data.users, np.array(ids, dtype=np.str_)]),

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.sparse import csr_matrix
 
@@ -13,22 +14,20 @@ from flyball import plugins
 from flyball.domain.validation import Verdict
 from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.games.catalogue import Catalogue, Game
-from flyball.games.checks import robustness, segments
 from flyball.games.checks.bias import Bias, owners_of, pushed
 from flyball.games.checks.calibration import Calibrated
 from flyball.games.checks.desk import desk
 from flyball.games.checks.leakage import Leakage, ratio_of_means
 from flyball.games.checks.rivals import Rivals, compared
-from flyball.games.checks.segments import Segments, item_groups
+from flyball.games.checks.robustness import Robustness
+from flyball.games.checks.segments import Segments
 from flyball.games.checks.shilling import Shilling
 from flyball.games.preparation import everything
 from flyball.recommend import Fold, Popularity, PopularityConfig
 from flyball.recommend.concentration import Exposure
-from flyball.recommend.groups import activity
-from flyball.recommend.segments import by_user
+from flyball.recommend.item_knn import ItemKnn, ItemKnnConfig
 from flyball.testing.games import some_purchases
 from flyball.testing.games_bench import GamesBench
-from ranking_worlds import random_world
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +49,19 @@ def dated(tmp_path_factory):
     return bench.context(bench.good())
 
 
+def many_games(players=1000, games=300):
+    """Undated: each has four games, most of them the popular ones."""
+    rng = np.random.default_rng(0)
+    weights = 1.0 / np.arange(1, games + 1)
+    weights /= weights.sum()
+    rows = [
+        (f"player-{player}", f"Game {game}")
+        for player in range(players)
+        for game in rng.choice(games, size=6, replace=False, p=weights)
+    ]
+    return pl.DataFrame(rows, schema=["user_id", "title"], orient="row")
+
+
 def few_players(context):
     """The same context with held-out games of ten players only."""
     final = context.prepared.final
@@ -64,9 +76,7 @@ def with_final(context, fold):
     return replace(context, prepared=replace(context.prepared, final=fold))
 
 
-@pytest.mark.parametrize(
-    "check", [Rivals, Segments, Bias, Shilling, robustness.Robustness, Leakage]
-)
+@pytest.mark.parametrize("check", [Rivals, Segments, Bias, Shilling, Robustness, Leakage])
 def test_a_handful_of_players_is_never_a_pass(check, good):
     """Missing evidence is inconclusive, and says what would help."""
     result = check().run(few_players(good))
@@ -110,52 +120,6 @@ class TestRivals:
         assert compared("rival", ours, theirs, n=3)["verdict"] == "fail"
 
 
-class TestSegments:
-    lengths = np.arange(400) % 8 + 1
-
-    def verdicts(self, before, after, allowed=0.1):
-        masks = activity(self.lengths, groups=8)
-        ours, theirs = ({"activity": by_user(v, masks)} for v in (after, before))
-        return [row["verdict"] for row in segments.losses(ours, theirs, allowed)]
-
-    def test_chance_fails_one_in_twenty_at_most(self):
-        """Simulated: eight segments, two models that differ by chance only, no loss allowed."""
-        rng = np.random.default_rng(0)
-        failed = sum(
-            "fail" in self.verdicts(*rng.beta(0.4, 0.8, (2, 400)), allowed=0.0) for _ in range(200)
-        )
-        assert failed <= 12  # 2.5% are expected
-
-    def test_one_segment_that_loses_much_fails(self):
-        rng = np.random.default_rng(0)
-        before = rng.beta(2, 2, 400)
-        after = np.where(self.lengths == 3, before * 0.5, before)
-        assert self.verdicts(before, after).count("fail") == 1
-
-    def test_a_loss_within_what_is_allowed_passes(self):
-        before = np.random.default_rng(0).beta(2, 2, 400)
-        assert "fail" not in self.verdicts(before, before * 0.95)
-
-    def test_what_is_not_known_of_any_game_is_no_segment(self):
-        games = Catalogue((Game(game_id="a", title="A", genres=("rpg",)),))
-        assert set(item_groups(["a", "unheard-of"], games)) == {"genre"}
-
-    def test_games_may_be_of_several_kinds(self):
-        games = Catalogue(
-            (
-                Game(game_id="a", title="A", platforms=("linux", "windows"), price_usd=0.0),
-                Game(game_id="b", title="B", platforms=("windows",), price_usd=59.0),
-            )
-        )
-        found = item_groups(["a", "b"], games)
-        assert found["platform"]["windows"].tolist() == [True, True]
-        assert found["platform"]["linux"].tolist() == [True, False]
-        assert {k: v.tolist() for k, v in found["price"].items()} == {
-            "free": [True, False],
-            "40 and more": [False, True],
-        }
-
-
 class TestBias:
     def test_a_pushed_publisher_is_named(self):
         owners = [Exposure("Pusher", 3, 0.4, 0.01, 40.0), Exposure("Known", 9, 0.5, 0.4, 1.25)]
@@ -188,37 +152,29 @@ class TestShilling:
         }
         assert len({row["game"] for row in rows}) == len(rows)
 
-    def test_what_follows_every_fashion_fails(self, dated, tmp_path):
-        """Popularity of the last hours: a few made-up players of today fill everybody's list."""
+    def test_a_burst_is_told_of_and_fails_nothing(self, dated, tmp_path):
+        """Popularity of the last days follows made-up players further if they come together."""
         bench = GamesBench(tmp_path, dated.tables)
-        config = PopularityConfig(half_life_days=0.2)
+        config = PopularityConfig(half_life_days=3.0)
         model = Popularity.fit(bench.prepared.final.train, config)
         version = bench.version("1.0.0", model, config.model_dump())
         result = Shilling().run(bench.context(version))
+        rows = [row for row in result.details["attacks"] if row["made-up players"] == 0.01]
+        *steady, burst = [row["median place, after"] for row in rows]
+        assert "within a week" in rows[-1]["attack"]
+        assert burst < 0.5 * min(steady)
+        assert result.verdict is Verdict.PASS
+        assert "all within a week" in result.summary
+
+    def test_what_every_few_players_impress_fails(self, tmp_path):
+        """1,000 players of 300 games, and likeness by mere cosine, however few share a game."""
+        bench = GamesBench(tmp_path, {"interactions": many_games()})
+        config = ItemKnnConfig(neighbours=300, weighting="cosine", shrinkage=0.0)
+        model = ItemKnn.fit(bench.prepared.final.train, config)
+        version = bench.version("1.0.0", model, config.model_dump())
+        result = Shilling().run(bench.context(version))
         assert result.verdict is Verdict.FAIL
-        assert max(row["in first 10, after"] for row in result.details["attacks"]) > 0.9
-
-
-class TestRobustness:
-    def test_what_learnt_histories_by_heart_fails(self):
-        fold, _ = random_world(3, n_users=300, n_items=40)
-        known = {row.tobytes(): n for n, row in enumerate(fold.train.matrix.toarray())}
-
-        class ByHeart:
-            def predict(self, histories):
-                scores = np.zeros(histories.matrix.shape, dtype=np.float32)
-                for place, row in enumerate(histories.matrix.toarray()):
-                    found = known.get(row.tobytes())
-                    if found is not None:
-                        scores[place] = fold.test[found].toarray()[0]
-                return scores
-
-        baseline = Popularity.fit(fold.train, PopularityConfig())
-        rows = robustness.losses(ByHeart(), baseline, fold)
-        assert [row["verdict"] for row in rows] == ["fail", "fail", "fail"]
-        steady = robustness.losses(baseline, baseline, fold)
-        assert [row["verdict"] for row in steady] == ["pass", "pass", "pass"]
-        assert all(row["beyond it"] == 0.0 for row in steady)
+        assert "regularisation or shrinkage" in result.recommendation
 
 
 class TestLeakage:

@@ -108,6 +108,13 @@ class TestByFame:
         assert factors.min() >= 1 / MOST - 1e-6
         assert factors.max() <= MOST + 1e-6
 
+    def test_neighbours_whose_users_were_held_out_do_no_harm(self, newcomers, features, counts):
+        counts[newcomers.likeness.indices] = 0
+        counts[0] = 50
+        made = by_fame(newcomers, features, counts)
+        assert np.isfinite(made.likeness.data).all()
+        assert made.likeness.data.min() > 0
+
     @pytest.mark.parametrize("power", [-0.1, 1.1, float("nan")])
     def test_a_power_out_of_range_is_refused(self, newcomers, features, counts, power):
         with pytest.raises(InvalidRequest, match="power"):

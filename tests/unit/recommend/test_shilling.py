@@ -57,9 +57,16 @@ class TestTheMadeUpUsers:
         order = np.argsort(-data.counts)
         assert fakes[order[:10]].mean() > 3 * fakes[order[30:]].mean()
 
-    def test_they_act_within_the_last_week(self):
+    def test_they_act_when_genuine_users_do(self):
         data = a_crowd(dated=True)
-        made = attacked(data, [Attack("average", 0.05, 50)], seed=1)
+        made = attacked(data, [Attack("average", 0.5, 50)], seed=1)
+        days = made.days[data.matrix.nnz :]
+        assert np.isin(days, data.days).all()
+        assert np.median(days) == pytest.approx(np.median(data.days), abs=40)
+
+    def test_in_a_burst_they_act_within_the_last_week(self):
+        data = a_crowd(dated=True)
+        made = attacked(data, [Attack("average", 0.05, 50, burst=True)], seed=1)
         days = made.days[data.matrix.nnz :]
         assert days.min() > data.now - 7
         assert made.now == data.now
@@ -117,7 +124,7 @@ class TestWhatAnAttackReaches:
         """Popularity of the last day follows a handful of made-up users into every list; EASE
         with much regularisation lets them into few."""
         data = a_crowd(dated=True)
-        attack = Attack("bandwagon", 0.05, 55)
+        attack = Attack("bandwagon", 0.05, 55, burst=True)
         crowd = attacked(data, [attack], seed=1)
 
         def reached(kind, config):

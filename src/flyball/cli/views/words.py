@@ -95,8 +95,23 @@ def size(count: int) -> str:
 
 
 def number(value: Any) -> str:
-    """A measurement with four digits that mean something."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A measurement with four digits that mean something, or a setting in few words."""
+    match value:
+        case None:
+            return "none"
+        case float():
+            return f"{value:.4g}"
+        case list() | tuple():
+            return " + ".join(map(_named, value)) or "none"
+        case _:
+            return str(value)
+
+
+def _named(part: Any) -> str:
+    """A part of a setting, by its texts alone: what else it holds stands with ``--json``."""
+    if not isinstance(part, Mapping):
+        return number(part)
+    return " ".join(value for value in part.values() if isinstance(value, str))
 
 
 def measures(metrics: Mapping[str, Any], *, most: int = 99) -> str:

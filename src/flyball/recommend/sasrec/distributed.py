@@ -37,6 +37,9 @@ from flyball.recommend.sasrec.training import learn
 STALL_S = 600.0
 """Seconds that a process may keep the others waiting, for example while it judges an epoch."""
 
+START_S = 600.0
+"""Seconds that one may need to start after the others: importing torch takes long if all do."""
+
 GRACE_S = 3.0
 """Seconds that the others have to end by themselves."""
 
@@ -55,7 +58,8 @@ def learn_together(
         StorageUnavailable: the disk refused the files by which they are told what to do.
     """
     beside = None if keeper is None else keeper.directory
-    with _job(beside) as job:
+    prefix = "sasrec-" if keeper is None else f"sasrec-{keeper.request}-job-"
+    with _job(beside, prefix) as job:
         lesson.save(job)
         told = {
             "config": config.model_dump(mode="json"),
@@ -69,12 +73,12 @@ def learn_together(
 
 
 @contextmanager
-def _job(beside: Path | None) -> Iterator[Path]:
+def _job(beside: Path | None, prefix: str) -> Iterator[Path]:
     """A folder by which the processes are told what to do, and tell what they made."""
     try:
         if beside is not None:
             beside.mkdir(parents=True, exist_ok=True)
-        made = tempfile.TemporaryDirectory(prefix="sasrec-", dir=beside)
+        made = tempfile.TemporaryDirectory(prefix=prefix, dir=beside)
     except OSError as error:
         where = beside or tempfile.gettempdir()
         raise StorageUnavailable(
@@ -143,15 +147,16 @@ def _cause(job: Path, codes: Sequence[int | None]) -> str:
 class _Gloo:
     """A group of processes on this machine."""
 
-    def __init__(self, rank: int, size: int) -> None:
+    def __init__(self, rank: int, size: int, stall_s: float) -> None:
         self.rank, self.size = rank, size
+        self._group = dist.new_group(timeout=timedelta(seconds=stall_s))
 
     def add_up(self, values: Any) -> None:
-        dist.all_reduce(values)
+        dist.all_reduce(values, group=self._group)
 
     def told(self, value: float) -> float:
         one = torch.tensor([value], dtype=torch.float64)
-        dist.broadcast(one, src=0)
+        dist.broadcast(one, src=0, group=self._group)
         return float(one)
 
 
@@ -178,10 +183,10 @@ def _learn(rank: int, job: Path, size: int) -> None:
         init_method=f"file://{job / 'meeting'}",  # a file: no port that another may have taken
         rank=rank,
         world_size=size,
-        timeout=timedelta(seconds=told["stall_s"]),
+        timeout=timedelta(seconds=START_S),
     )
     config = SasRecConfig.model_validate(told["config"])
-    weights, epochs = learn(Lesson.load(job), config, _Gloo(rank, size), keeper)
+    weights, epochs = learn(Lesson.load(job), config, _Gloo(rank, size, told["stall_s"]), keeper)
     if rank == 0:
         content = required("safetensors.numpy").save(weights)
         write_safely(job / "weights.safetensors", content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +69,12 @@ class Keeper:
             return None
 
     def done(self) -> None:
-        """Remove the checkpoints: the weights are with who asked for them."""
+        """Remove all that was left here for this fit: its weights are with who asked for them."""
         for path in self.directory.glob(f"sasrec-{self.request}-*"):
-            path.unlink(missing_ok=True)
+            if path.is_dir():  # of several processes, whose parent was killed
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_safely(path: Path, content: bytes) -> None:

@@ -59,6 +59,11 @@ class Logits:
             made[rows == place] += self.usual(float(day))
         return made
 
+    def one(self, items: NDArray[np.int64], day: float | None) -> NDArray[np.float32]:
+        """Shape (n_items,), a new array: of one history in order, of at most ``max_len`` items."""
+        made = encoded(self.weights, items[None], np.array([len(items)]), self.heads)[0]
+        return np.asarray(self.weights["items.weight"] @ made + self.usual(day))
+
     def _chunks(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Rows of about one length, so many at a time that memory stays small."""
         order = np.argsort(lengths, kind="stable")

@@ -17,7 +17,6 @@ from flyball.recommend.protocols import Terms
 from flyball.recommend.sasrec.config import SasRecConfig
 from flyball.recommend.sasrec.extra import required
 from flyball.recommend.sasrec.logits import Logits
-from flyball.recommend.sasrec.sequences import in_order
 from flyball.recommend.sasrec.trends import Trends
 
 if TYPE_CHECKING:
@@ -123,7 +122,13 @@ class SasRec:
 
     def score(self, history: History) -> NDArray[np.float32]:
         """Scores (n_items,) of one history; a new array."""
-        return np.asarray(self.predict(Histories.of([history], self._n_items))[0])
+        items = self._place[history.items[self._counted(history)]].astype(np.int64)
+        found = _softmax(self._logits.one(items, history.as_of)[None])[0]
+        if len(self._known) == self._n_items:
+            return found
+        scores = np.zeros(self._n_items, dtype=np.float32)
+        scores[self._known] = found
+        return scores
 
     def terms(self, history: History, item: int) -> Terms:
         """A fallback, as the score is no sum: what the score loses without each item alone.
@@ -193,9 +198,9 @@ class SasRec:
         return Histories(matrix, kept.hours, kept.days, kept.as_of)
 
     def _counted(self, history: History) -> NDArray[np.int64]:
-        """The places of the items that the network looks at."""
-        one = Histories.of([history], self._n_items)
-        order = np.argsort(history.items, kind="stable")[in_order(one)]
+        """The places of the items that the network looks at, the oldest first."""
+        by = (history.items,) if history.days is None else (history.items, history.days)
+        order = np.lexsort(by)
         known = order[self._place[history.items[order]] >= 0]
         return np.asarray(known[-self._logits.max_len :], dtype=np.int64)
 

@@ -17,6 +17,7 @@ from flyball.recommend.sasrec.keeping import write_safely
 WEIGHTS = "weights.safetensors"
 ABOUT = "sasrec.json"
 KNOWN = "known"
+AT_LEAST_ONE = ("heads", "max_len", "n_trends")
 COUNTS = ("epochs", "heads", "max_len", "n_items", "n_trends", "n_users")
 
 
@@ -64,7 +65,8 @@ def read(
 
 def _check_numbers(directory: Path, about: Any) -> None:
     whole = isinstance(about, dict) and all(
-        isinstance(about.get(name), int) and about[name] >= (name == "heads") for name in COUNTS
+        isinstance(about.get(name), int) and about[name] >= (name in AT_LEAST_ONE)
+        for name in COUNTS
     )
     if not whole or not isinstance(about.get("smoothing"), float) or not about["smoothing"] > 0:
         raise _corrupt(directory, f"{ABOUT} lacks a number or has a wrong one")
