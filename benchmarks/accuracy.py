@@ -73,10 +73,12 @@ CASES = (
     Case("time", "popularity", {}, (0.129, 0.006, 0.266, 0.006)),
     Case("time", "ease", {"regularisation": 100, "dropout": 0.3}, (0.109, 0.005, 0.220, 0.355)),
     Case("time", "markov"),
+    Case("time", "sasrec", {"epochs": 6, "patience": None}),
     Case("time", "trending", {}, asked=(0.135, 0.05)),
     Case("last", "popularity", {}),
     Case("last", "ease", {"regularisation": 100, "dropout": 0.3}, (0.085, 0.005, 0.216, 0.138)),
     Case("last", "markov", {}, (0.077, 0.004, 0.202, 0.594)),
+    Case("last", "sasrec", {"epochs": 6, "patience": None}),
     Case("last", "trending", LAST, asked=(0.097, 0.0)),
 )
 

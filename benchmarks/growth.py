@@ -2,11 +2,11 @@
 
     python -m benchmarks.growth [--families ease,als] [--axes items] [--picture growth.svg]
 
-The data are made (``benchmarks.interactions_made``). Each fit has a process of its own; one that
-needs more than two minutes of processor time or 6 GB is stopped, and its family is not measured
-further along that axis. Times of fits are of the processor, all cores together, so that a busy
-machine adds little; on two calm cores the clock shows half to all of them. The growth is the slope
-in a log-log plot: cost goes as size to that power. Exits 1 where EASE on 20,000 items takes more
+The data are made (``benchmarks.interactions_made``). Each fit has a process of its own and one
+thread; one that needs more than two minutes of the processor or 6 GB is stopped, and its family is
+not measured further along that axis. Times of fits are of the processor, so that a busy machine
+adds little. The growth is the slope in a log-log plot: cost goes as size to that power. EASE on
+20,000 items is measured once more, on two cores and by the clock. Exits 1 where that takes more
 than 90 s or 6 GB.
 """
 
@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from threadpoolctl import threadpool_limits
 
 from benchmarks.growth_picture import picture
 from benchmarks.interactions_made import made, read, write
@@ -59,6 +60,8 @@ AXES = {
 }
 """One changes, the others stay; with users come their interactions, ten each."""
 
+LARGE = Size(100_000, 20_000, 1_000_000)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -78,11 +81,16 @@ class Cost:
     stopped: str = ""
 
 
-def measured(family: str, path: Path) -> Cost:
-    """Fit in this process, within the limits."""
+def measured(family: str, path: Path, threads: int) -> Cost:
+    """Fit in this process, within the limits; so many threads of BLAS."""
+    with threadpool_limits(limits=threads):
+        return _measured(family, path, threads)
+
+
+def _measured(family: str, path: Path, threads: int) -> Cost:
     data, kind = read(path), plugins.model(family)
     spent = int(time.process_time())
-    resource.setrlimit(resource.RLIMIT_CPU, (spent + CPU_S, spent + CPU_S + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + threads * CPU_S, spent + threads * CPU_S + 5))
     resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     wall, cpu = time.perf_counter(), time.process_time()
@@ -110,9 +118,10 @@ def peak_mib() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def in_own_process(family: str, path: Path) -> Cost:
+def in_own_process(family: str, path: Path, threads: int = 1) -> Cost:
     """``measured`` in a fresh process; what stopped it, if anything did."""
     command = [sys.executable, "-m", "benchmarks.growth", "--measure", family, str(path)]
+    command.append(str(threads))
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         return Cost(stopped=f"> {CPU_S} s")
@@ -161,7 +170,7 @@ def growth(costs: Costs, family: str, axis: str, what: str) -> float:
 
 def report(costs: Costs, axis: str, families: Sequence[str]) -> Table:
     """Of one axis: a row a family, a column a size, and the growth of each."""
-    table = Table(title=f"Growth with {axis} (fit: seconds of the processor, peak; one player)")
+    table = Table(title=f"Growth with {axis} (fit: seconds of one core, peak; one player)")
     table.add_column("model")
     sizes = AXES[axis]
     for size in sizes:
@@ -197,10 +206,11 @@ def main() -> int:
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--axes", default=",".join(AXES))
     parser.add_argument("--picture", type=Path, help="an SVG file to write")
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        print(json.dumps(asdict(measured(asked.measure[0], Path(asked.measure[1])))))
+        family, path, threads = asked.measure
+        print(json.dumps(asdict(measured(family, Path(path), int(threads)))))
         return 0
     families, axes = asked.families.split(","), asked.axes.split(",")
     costs = along(axes, families, Console(stderr=True))
@@ -221,18 +231,21 @@ def main() -> int:
             for family in families
         }
         asked.picture.write_text(picture(lines), encoding="utf-8")
-    return judged("EASE on 20,000 items", large_ease(costs))
+    return judged("EASE on 20,000 items", large_ease()) if "ease" in families else 0
 
 
-def large_ease(costs: Costs) -> list[Line]:
-    """What is asked of it. The clock, not the processor: it has two cores."""
-    cost = costs.get(("ease", AXES["items"][2]))
-    if cost is None:
-        return []
-    wall, peak = (float("inf"),) * 2 if cost.stopped else (cost.wall, cost.mib * 2**20 / 1e9)
+def large_ease() -> list[Line]:
+    """What is asked of it, on two cores."""
+    with tempfile.TemporaryDirectory(prefix="flyball-growth-") as folder:
+        path = Path(folder) / "data.npz"
+        write(made(*LARGE), path)
+        cost = in_own_process("ease", path, threads=2)
+    if cost.stopped:
+        raise SystemExit(f"EASE on {LARGE.items:,} items: {cost.stopped}")
     return [
-        Line(what="fit", values=[wall], limit=90, unit="s"),
-        Line(what="peak RSS, the data included", values=[peak], limit=6, unit="GB"),
+        Line(what="fit", values=[cost.wall], limit=90, unit="s"),
+        Line(what="... of the processor", values=[cost.cpu], unit="s"),
+        Line(what="peak RSS, data too", values=[cost.mib * 2**20 / 1e9], limit=6, unit="GB"),
     ]
 
 

@@ -3,7 +3,7 @@
 Items are popular by Zipf's law, users active by a log-normal one. Each user and each item is of a
 taste; most of what a user has is of theirs. A pair has a day, from when its user came, and hours,
 where it was played at all. Items are described by a genre, tags, a maker and words of a title. The
-same arguments give the same data, in about half a second for each million.
+same arguments give the same data, in about half a second of one core for each million.
 """
 
 from __future__ import annotations
@@ -103,19 +103,21 @@ def _cells(
     mass = np.concatenate([[0.0], ends])[bounds]
     # an empty taste is nobody's
     own = rng.choice(np.flatnonzero(np.diff(bounds)), n_users)
-    activity = np.cumsum(rng.lognormal(0.0, SPREAD, n_users))
+    activity = rng.lognormal(0.0, SPREAD, n_users)
+    activity /= activity.sum()
     everyone = np.arange(n_users)
     found = np.empty(0, dtype=np.int64)
     for number in range(ROUNDS):
         drawn = int(1.5 * (n - len(found))) + 1000
-        users = np.searchsorted(activity, rng.random(drawn) * activity[-1])
-        users = np.concatenate([everyone, users]) if not number else users
+        users = np.repeat(everyone, rng.multinomial(drawn, activity) + (number == 0))
         faithful = rng.random(len(users)) < FAITHFUL
         low = np.where(faithful, mass[own[users]], 0.0)
         high = np.where(faithful, mass[own[users] + 1], mass[-1])
         places = np.searchsorted(ends, low + rng.random(len(users)) * (high - low), side="right")
         items = order[np.minimum(places, n_items - 1)]
-        found = np.union1d(found, users * n_items + items)
+        # np.union1d would hash: many times slower than to sort
+        found = np.sort(np.concatenate([found, users * n_items + items]))
+        found = found[np.diff(found, prepend=-1) > 0]
         if len(found) >= n:
             return _some(rng, found, n, n_items, n_users)
     raise ValueError(f"{n} pairs of {n_users} users and {n_items} items: too many to draw")

@@ -539,7 +539,9 @@ class Prepared:
     """An application's data, split.
 
     Attributes:
-        split: how it was split, JSON types; the same tables and split give the same folds.
+        split: how it was split, JSON types; the same tables and split give the same folds. ``kind``
+            names the way, and ``cutoff`` the last day learnt from, where it is split by time: two
+            versions are compared only where neither was taught what the other is asked.
         search: folds of rising fidelity for the search (training part, validation part); the last
             is the whole. Built on the training part only.
         final: the training part and the held-out test part.
@@ -712,6 +714,7 @@ class CheckContext:
         application: the application.
         candidate: the version on trial; ``artifact`` is its directory (not yet verified).
         champion: the version serving now, with its directory, or None.
+        champion_split: how the data was split that it learnt from; empty where there is none.
         tables: the rows of the dataset version it is judged on.
         prepared: those rows, split as recorded.
         objective: the metric that decides.
@@ -722,6 +725,7 @@ class CheckContext:
     application: Application
     candidate: ModelVersion
     champion: ModelVersion | None
+    champion_split: Mapping[str, Any]
     tables: Tables
     prepared: Prepared
     objective: str

@@ -86,7 +86,7 @@ class Lineage(_Section):
 class Search(_Section):
     """The search for a candidate."""
 
-    trials: int = Field(20, ge=1, le=10_000, description="The most configurations to try.")
+    trials: int = Field(12, ge=1, le=10_000, description="The most configurations to try.")
     timeout: Duration = Field(timedelta(minutes=10), description="No trial begins after this.")
     seed: int = Field(7, ge=0, description="Seed of the split, the search and the fits.")
 

@@ -50,6 +50,8 @@ class Accuracy:
             baseline = self._baseline(context, fold)
             against.append(_against_baseline(context, candidate, baseline))
         if context.champion is not None:
+            if taught := taught_what_is_asked(context):
+                return _not_comparable(context, candidate, taught)
             champion = self._artifact(context, context.champion.artifact)
             against.append(_against_champion(context, candidate, champion))
         verdict = min((Verdict(one["verdict"]) for one in against), key=_ORDER.index, default=PASS)
@@ -76,6 +78,35 @@ class Accuracy:
         kind = self._model(context.prepared.baseline)
         fitted = kind.fit(fold.train, kind.Config())
         return _units(context, context.application.evaluate(fitted, fold))
+
+
+def taught_what_is_asked(context: CheckContext) -> str:
+    """Why the champion cannot be judged on this fold, which it learnt from; empty if it can."""
+    mine, theirs = context.prepared.split, context.champion_split
+    if not theirs or not mine.get("kind"):
+        return ""
+    if mine["kind"] != theirs.get("kind"):
+        return f"its data was split otherwise ({theirs.get('kind')}, not {mine['kind']})"
+    if mine.get("cutoff") is not None and theirs.get("cutoff", 0.0) > mine["cutoff"]:
+        return (
+            f"it learnt from rows up to day {theirs['cutoff']:g}, and is asked for what came after "
+            f"day {mine['cutoff']:g}"
+        )
+    return ""
+
+
+def _not_comparable(context: CheckContext, candidate: np.ndarray, why: str) -> CheckResult:
+    assert context.champion is not None
+    value = float(candidate.mean())
+    return CheckResult(
+        check=Accuracy.name,
+        verdict=Verdict.INCONCLUSIVE,
+        summary=f"{context.objective} {value:.4f}; the champion {context.champion.name} knows part "
+        f"of the answers, so it is not compared: {why}",
+        recommendation="look at both versions' reports and let an operator decide, or train the "
+        "champion's recipe again on this data and compare with that",
+        details={"objective": context.objective, "units": len(candidate), "candidate": value},
+    )
 
 
 def _plug_in(family: str) -> type[Model]:

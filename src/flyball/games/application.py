@@ -43,7 +43,7 @@ class GamesApplication:
     )  # fmt: skip
 
     def prepare(self, tables: Tables, *, seed: int) -> Prepared:
-        """Hold out a fifth of the games of each player with five or more, by hash.
+        """Hold out what came last, or without dates a fifth by hash; see ``splitting``.
 
         Raises:
             TrainingError: too little data to learn or to judge from; says how much is needed.
@@ -53,7 +53,7 @@ class GamesApplication:
         return prepare(tables, seed=seed, baseline="popularity")
 
     def evaluate(self, model: Model, fold: Any) -> Evaluation:
-        """``ndcg@10``, ``recall@20`` and ``hit@10`` by player, and ``coverage@10``."""
+        """Ten measures of a full ranking; see ``evaluation``."""
         from flyball.games.evaluation import evaluate
 
         return evaluate(model, fold)

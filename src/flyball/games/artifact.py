@@ -48,7 +48,6 @@ from flyball.recommend.arrays import write_array
 from flyball.recommend.calibrated import open_calibration
 from flyball.recommend.histories import History
 from flyball.recommend.newcomers import Covering
-from flyball.recommend.popularity import Popularity, PopularityConfig
 from flyball.recommend.tfidf import embeddings
 
 if TYPE_CHECKING:
@@ -102,7 +101,6 @@ def write(
     covering = covered(model, fold.train, whole)
     covering.save(directory / "model")
     write_meaning(directory, covering, fold)
-    write_array(directory, "shares", Popularity.fit(whole, PopularityConfig()).shares)
     if fold.train.features is not None:
         vectors = embeddings(fold.train.features, DIMENSIONS)
         write_array(directory, "embeddings", vectors)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flyball.domain.canonical import canonical_json
 from flyball.errors import ArtifactCorrupt, StorageUnavailable, TrainingError
+from flyball.recommend.arrays import write_array
 from flyball.recommend.calibrated import calibrated, write_calibration
 from flyball.recommend.exposure import covering_within
 from flyball.recommend.fame import by_fame
@@ -53,6 +54,9 @@ def covered(model: Recommender, data: Interactions, whole: Interactions) -> Reco
 def write_meaning(directory: Path, model: Recommender, fold: Fold) -> None:
     """Calibrate the model and popularity on the held-out games, and write what comes of it.
 
+    Popularity, which players are shown of whom nothing is known, is that of the training part, as
+    the model is: what it is calibrated on is what is served.
+
     Args:
         model: fitted on ``fold.train``.
 
@@ -64,10 +68,10 @@ def write_meaning(directory: Path, model: Recommender, fold: Fold) -> None:
         raise TrainingError("no player has a held-out game: scores cannot be calibrated")
     found = calibrated(model, fold, seed=SEED, max_users=MAX_USERS)
     write_calibration(directory, "calibration", found.calibration)
-    popular = calibrated(
-        Popularity.fit(fold.train, PopularityConfig()), fold, seed=SEED, max_users=MAX_USERS
-    )
+    popularity = Popularity.fit(fold.train, PopularityConfig())
+    popular = calibrated(popularity, fold, seed=SEED, max_users=MAX_USERS)
     write_calibration(directory, "calibration_popular", popular.calibration)
+    write_array(directory, "shares", popularity.shares)
     plain = None if found.reliability is None else found.reliability.to_plain()
     path = directory / RELIABILITY
     try:

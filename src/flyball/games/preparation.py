@@ -43,23 +43,21 @@ def interactions(rows: pl.DataFrame) -> pl.DataFrame:
         rows: as ``joining.owned`` gives them.
 
     Returns:
-        columns ``user_id``, ``item_id`` (a game id), ``hours`` played (null where no play says so)
-        and ``day`` (the first that is known), in order of the first two, each pair once. Rows
-        without a user or a game, and ids with a NUL character (which no request can name), are
-        left out.
+        columns ``user_id``, ``item_id`` (a game id), ``day`` and ``hours`` played on it (null where
+        no play says so), in that order, each day of a pair once: what was played after a cutoff
+        must not be added to what was played before it. Without dates each pair once. Rows without
+        a user or a game, and ids with a NUL character (which no request can name), are left out.
     """
     user = pl.col("user_id")
     usable = user.is_not_null() & (user != "") & ~user.str.contains("\0", literal=True)
     played = pl.when(pl.col("event") == "play").then(pl.col("value"))
     known = played.is_not_null().any()
+    day = pl.col("timestamp").dt.date().alias("day")
     return (
         rows.filter(usable & pl.col(GAME).is_not_null())
-        .group_by("user_id", pl.col(GAME).alias("item_id"))
-        .agg(
-            pl.when(known).then(played.sum()).alias("hours"),
-            pl.col("timestamp").min().dt.date().alias("day"),
-        )
-        .sort("user_id", "item_id")
+        .group_by("user_id", pl.col(GAME).alias("item_id"), day)
+        .agg(pl.when(known).then(played.sum()).alias("hours"))
+        .sort("user_id", "item_id", "day")
     )
 
 
@@ -168,8 +166,8 @@ def _described(fold: Fold, items: NDArray[np.str_], words: csr_matrix | None) ->
 
 def _require_enough(pairs: pl.DataFrame, unresolved: int) -> None:
     n_games = pairs["item_id"].n_unique()
-    per_player = pairs.group_by("user_id").len()
-    judged_by = per_player.filter(pl.col("len") >= MIN_GAMES_OF_PLAYER).height
+    per_player = pairs.group_by("user_id").agg(pl.col("item_id").n_unique().alias("games"))
+    judged_by = per_player.filter(pl.col("games") >= MIN_GAMES_OF_PLAYER).height
     if judged_by < MIN_PLAYERS or n_games < MIN_GAMES:
         unknown = (
             f"; {unresolved} rows name items that no ingested catalogue lists: ingest it too"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flyball.domain.canonical import canonical_json
 from flyball.errors import ArtifactCorrupt, StorageUnavailable, TrainingError
-from flyball.recommend.blend_weights import learnt_weights, spread
+from flyball.recommend.blend_weights import learnt_factors
 from flyball.recommend.inner import inner_fold
 from flyball.recommend.linear import Linear
 from flyball.recommend.popularity import Popularity
@@ -120,15 +120,11 @@ class Blend:
         kinds = [(_kind(one.family), one.config) for one in config.components]
         fold = inner_fold(data)
         early = [kind.fit(fold.train, kind.Config(**given)) for kind, given in kinds]
-        weights = learnt_weights(early, fold)
+        factors = learnt_factors(early, fold)
         del early
-        models, factors = [], []
-        for (kind, given), weight in zip(kinds, weights, strict=True):
-            if weight > 0.0:
-                model = kind.fit(data, kind.Config(**given))
-                models.append(model)
-                factors.append(weight / spread(model, data.histories()))
-        return cls(*_added_up(models, factors))
+        chosen = [(kind, given, f) for (kind, given), f in zip(kinds, factors, strict=True) if f]
+        models = [kind.fit(data, kind.Config(**given)) for kind, given, _ in chosen]
+        return cls(*added_up(models, [factor for _, _, factor in chosen]))
 
     def predict(self, histories: Histories) -> NDArray[np.float32]:
         """Scores (n, n_items) of n histories; a new array."""
@@ -218,7 +214,7 @@ def _kind(family: str) -> type[Recommender]:
     return cast("type[Recommender]", plugins.model(family))
 
 
-def _added_up(
+def added_up(
     models: Sequence[Recommender], factors: Sequence[float]
 ) -> tuple[list[Recommender], list[float]]:
     """Models of which linear ones that weigh a history alike are added up into one."""

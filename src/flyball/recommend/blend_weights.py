@@ -43,6 +43,13 @@ def spread(model: Recommender, histories: Histories) -> float:
     return float(max(scores.std(axis=1).mean(), 1e-9))
 
 
+def learnt_factors(models: Sequence[Recommender], fold: Fold) -> list[float]:
+    """What each model's scores are multiplied by, at least 0: its weight over its spread."""
+    weights = learnt_weights(models, fold)
+    histories = fold.histories(_asked(fold))
+    return [w / spread(m, histories) for w, m in zip(weights, models, strict=True)]
+
+
 def learnt_weights(models: Sequence[Recommender], fold: Fold) -> list[float]:
     """Weights (each at least 0, the largest 1) that rank the held-out items best.
 
@@ -58,7 +65,7 @@ def learnt_weights(models: Sequence[Recommender], fold: Fold) -> list[float]:
     scores, relevant, ideal = _cells(models, fold)
 
     def value(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _ndcg(np.tensordot(weights.astype(np.float32), scores, axes=1), relevant, ideal)
+        return ndcg_at_10(np.tensordot(weights.astype(np.float32), scores, axes=1), relevant, ideal)
 
     alone = [float(value(np.eye(len(models))[place]).mean()) for place in range(len(models))]
     weights = np.eye(len(models))[int(np.argmax(alone))]
@@ -94,6 +101,12 @@ def _moves(weights: NDArray[np.float64], place: int) -> list[NDArray[np.float64]
     return moves
 
 
+def _asked(fold: Fold) -> NDArray[np.int64]:
+    users = fold.test_users
+    places = np.unique(np.linspace(0, len(users) - 1, num=min(USERS, len(users)), dtype=int))
+    return np.asarray(users[places], dtype=np.int64)
+
+
 def _cells(
     models: Sequence[Recommender], fold: Fold
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
@@ -101,8 +114,7 @@ def _cells(
 
     The c candidates of a user are the best of each model and the held-out items; padded with -inf.
     """
-    users = fold.test_users
-    users = users[np.unique(np.linspace(0, len(users) - 1, num=min(USERS, len(users)), dtype=int))]
+    users = _asked(fold)
     histories = fold.histories(users)
     masked = np.repeat(np.arange(len(users)), histories.lengths), histories.matrix.indices
     whole = []
@@ -125,12 +137,12 @@ def _cells(
     return np.stack(parts).astype(np.float32), relevant, ideal
 
 
-def _ndcg(
+def ndcg_at_10(
     scores: NDArray[np.float32], relevant: NDArray[np.bool_], ideal: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The NDCG@10 of each user; cells without a score come last."""
     ranked = np.where(np.isnan(scores), -np.inf, scores)
-    best = np.maximum(top_k(ranked, K), 0)
-    hits = np.take_along_axis(relevant, best, axis=1)
+    best = top_k(ranked, K)
+    hits = np.take_along_axis(relevant, np.maximum(best, 0), axis=1) & (best >= 0)
     discounts = 1.0 / np.log2(np.arange(2, best.shape[1] + 2))
     return np.asarray(hits @ discounts / ideal, dtype=np.float64)

@@ -24,7 +24,8 @@ HALVINGS = 14
 def covering_within(
     model: Recommender, newcomers: Newcomers, histories: Histories, share: float
 ) -> Covering:
-    """The model with new items, which take at most ``share`` of the places in lists of ten.
+    """The model with new items, which take at most ``share`` of the places in lists of ten from
+    known items that score above 0.
 
     Args:
         newcomers: of the items of ``model``.
@@ -51,6 +52,9 @@ def covering_within(
 def taken(known: NDArray[np.float32], new: NDArray[np.float32], factor: float) -> float:
     """The share of the best ten places that new items take if their scores are multiplied.
 
+    A place counts as taken where a known item with a score above 0 had to leave it: who has too few
+    of these for a full list loses nothing to a new item.
+
     Args:
         known, new: shape (n, up to 10), the best scores of each kind, best first.
     """
@@ -58,7 +62,10 @@ def taken(known: NDArray[np.float32], new: NDArray[np.float32], factor: float) -
         return 0.0
     scores = np.concatenate([known, new * np.float32(factor)], axis=1)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-    return float((best >= known.shape[1]).mean())
+    worthy = known > 0
+    kept = (best < known.shape[1]) & (np.take_along_axis(scores, best, axis=1) > 0)
+    displaced = worthy.sum(axis=1) - kept.sum(axis=1)
+    return float(displaced.sum() / (K * len(known)))
 
 
 def _best(

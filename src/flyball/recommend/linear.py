@@ -92,7 +92,7 @@ class Linear:
         return engaged if values is None else values * engaged
 
     def similar(self, item: int) -> NDArray[np.float32]:
-        """Scores (n_items,) for someone who has ``item`` alone; 0 for the item itself."""
+        """What ``item`` alone adds to each score, before tilt and hours; 0 for the item itself."""
         scores = self.weights.sum(np.array([item]), None)
         scores[item] = 0.0
         return scores
@@ -132,12 +132,17 @@ class Linear:
         weights = cls.Form.load(directory)
         tilt = _pair(directory, "tilt", weights.n_items)
         usual = _pair(directory, "engagement", weights.n_items)
-        strength = float(open_array(directory, "strength", ndim=1, dtype=np.float64)[0])
+        strength = open_array(directory, "strength", ndim=1, dtype=np.float64)
+        if len(strength) != 1:
+            raise ArtifactCorrupt(
+                f"{directory / 'strength.npy'} holds {len(strength)} numbers, expected 1; restore "
+                "the artifact or train again"
+            )
         return cls(
             weights,
             Weighing.load(directory),
             None if tilt is None else Tilt(tilt[0], tilt[1]),
-            None if usual is None else Engagement(strength, usual[0], usual[1]),
+            None if usual is None else Engagement(float(strength[0]), usual[0], usual[1]),
         )
 
 

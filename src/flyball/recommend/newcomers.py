@@ -35,8 +35,8 @@ class Newcomers:
 
     Args:
         items: rising, shape (n_new,): indices of the new items that have neighbours.
-        likeness: S, float32, shape (n_new, n_items): weights of known items, above 0; each row adds
-            up to the gain.
+        likeness: S, float32, shape (n_new, n_items): weights of known items, above 0; as fitted
+            each row adds up to the gain.
     """
 
     def __init__(self, items: NDArray[np.int64], likeness: csr_matrix) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from flyball.errors import ArtifactCorrupt
+from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.recommend.arrays import open_array, write_array
 from flyball.recommend.histories import Histories, History
 from flyball.recommend.markov import Markov, MarkovConfig
@@ -107,6 +107,12 @@ class Trending:
         Raises:
             TrainingError: the data is empty, not finite or has no dates.
         """
+        data.require_trainable()
+        if data.days is None:
+            raise TrainingError(
+                "what is trending shows in the dates of interactions, and this data has no dates; "
+                "ingest a day with every row or choose another model"
+            )
         links = MarkovConfig(
             window=1000,
             decay=1.0,
@@ -180,12 +186,12 @@ class Trending:
         recent = Popularity.load(directory / "recent")
         ever = Popularity.load(directory / "ever")
         fields = list(TrendingConfig.model_fields)
-        if len(numbers) != len(fields) or not links.n_items == recent.n_items == ever.n_items:
-            raise ArtifactCorrupt(
-                f"the model in {directory} cannot be used: its parts do not fit each other; "
-                "restore the artifact or train again"
-            )
-        config = TrendingConfig(**dict(zip(fields, numbers, strict=True)))
+        try:
+            config = TrendingConfig(**dict(zip(fields, numbers, strict=True)))
+        except ValueError as error:  # pydantic's is one, too
+            raise _damaged(directory, f"its configuration is none: {error}") from error
+        if not links.n_items == recent.n_items == ever.n_items:
+            raise _damaged(directory, "its parts do not fit each other")
         return cls(links, recent, ever, config)
 
     def _fashion(self, day: float | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -197,3 +203,9 @@ class Trending:
         factor = ((shares + EPSILON) / (before + EPSILON)) ** self._config.recency_power
         base = self._config.base_weight * shares
         return factor.astype(np.float32), base.astype(np.float32)
+
+
+def _damaged(directory: Path, reason: str) -> ArtifactCorrupt:
+    return ArtifactCorrupt(
+        f"the model in {directory} cannot be used: {reason}; restore the artifact or train again"
+    )

@@ -72,9 +72,11 @@ class DenseWeights:
         self.columns = columns
         self._n_items = len(block) if n_items is None else n_items
         self._place: NDArray[np.int32] | None = None
+        self._missing: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         if columns is not None:
             self._place = np.full(self._n_items, -1, dtype=np.int32)
             self._place[columns] = np.arange(len(columns), dtype=np.int32)
+            self._missing = np.flatnonzero(self._place < 0)
 
     @property
     def n_items(self) -> int:
@@ -147,10 +149,14 @@ class DenseWeights:
         return rows[known], None if values is None else values[known]
 
     def _spread(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.columns is None:
+        """From the columns of the block to all items."""
+        if self._place is None:
             return scores
-        whole = np.zeros((*scores.shape[:-1], self._n_items), dtype=np.float32)
-        whole[..., self.columns] = scores
+        if not len(self.block):
+            return np.zeros((*scores.shape[:-1], self._n_items), dtype=np.float32)
+        # gathering is many times quicker than scattering; -1 takes any column, to be overwritten
+        whole = scores.take(self._place, axis=-1, mode="wrap")
+        whole[..., self._missing] = 0.0
         return whole
 
 
@@ -245,9 +251,18 @@ class SparseWeights:
             or np.any(np.diff(indptr) < 0)
             or not indptr[-1] == len(data) == len(indices)
             or (len(indices) and not 0 <= indices.min() <= indices.max() < n_items)
+            or not _sorted_within(indices, indptr)
         ):
             raise _misfit(directory, "the parts of the sparse weights do not fit each other")
         return cls(csr_matrix((data, indices, indptr), shape=(n_items, n_items)))
+
+
+def _sorted_within(indices: NDArray[np.int32], indptr: NDArray[np.int64]) -> bool:
+    """Whether the columns rise strictly within each row; ``column`` looks them up by that."""
+    falls = np.diff(indices) <= 0
+    starts = indptr[1:-1]
+    falls[starts[(starts > 0) & (starts < len(indices))] - 1] = False
+    return not falls.any()
 
 
 def _misfit(directory: Path, reason: str) -> ArtifactCorrupt:

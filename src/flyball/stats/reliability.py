@@ -33,6 +33,10 @@ LEAST_EXPECTED = 20.0
 FALSE_ALARMS = 0.01
 """How often probabilities that hold are said not to."""
 
+SLIGHT, GROSS = 0.1, 0.25
+"""Shares of the hits: with so many misplaced or fewer, probabilities hold for all purposes, however
+sure one can be that they are not exact; with more than the other they do not hold."""
+
 Floats = NDArray[np.float64]
 
 
@@ -85,9 +89,20 @@ class Reliability:
     p_value: float | None
 
     @property
+    def misplaced(self) -> float:
+        """The share of the hits that came where they were not predicted."""
+        return self.ece / self.base_rate if self.base_rate else 0.0
+
+    @property
     def holds(self) -> bool | None:
-        """False: the probabilities are wrong; None: cannot be told."""
-        return None if self.p_value is None else self.p_value >= FALSE_ALARMS
+        """False: the probabilities are wrong, surely and grossly; None: cannot be told, or wrong
+        in between.
+        """
+        if self.p_value is None:
+            return None
+        if self.p_value >= FALSE_ALARMS or self.misplaced <= SLIGHT:
+            return True
+        return False if self.misplaced > GROSS else None
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON types."""

@@ -43,16 +43,16 @@ def reliability_chart(found: Reliability, *, units: str = "users") -> str:
 
 def described(found: Reliability, *, units: str = "users") -> str:
     """What the picture says, in words."""
+    unsure = "Too few hits to tell whether the probabilities hold"
     verdict = {
-        True: "No sign that the probabilities are wrong",
+        True: "No sign that the probabilities are far wrong",
         False: "The probabilities do not hold",
-        None: "Too few hits to tell whether the probabilities hold",
+        None: unsure if found.p_value is None else "The probabilities hold roughly",
     }[found.holds]
     chance = "" if found.p_value is None else f" (p = {found.p_value:.2g})"
-    misplaced = found.ece / found.base_rate if found.base_rate else 0.0
     return (
         f"{verdict}{chance}: {found.hits:,.0f} hits of {found.units:,} {units} in "
-        f"{len(found.bins)} bins, {misplaced:.0%} of them more or fewer than predicted."
+        f"{len(found.bins)} bins, {found.misplaced:.0%} of them more or fewer than predicted."
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flyball.domain.canonical import digest
 from flyball.domain.data import DatasetVersion
@@ -63,6 +64,7 @@ class _Case:
     champion: ModelVersion | None
     data: DatasetVersion
     run: Run
+    champion_split: Mapping[str, Any]
 
 
 def validate(
@@ -113,6 +115,7 @@ def validate(
         application=application,
         candidate=case.candidate,
         champion=case.champion,
+        champion_split=case.champion_split,
         tables=tables,
         prepared=prepared,
         objective=_objective(application, settings),
@@ -147,13 +150,16 @@ def _report(
 def _case(records: Records, version: ModelVersion) -> _Case:
     candidate = records.get(ModelVersion, version.id)
     champion: ModelVersion | None = None
+    champion_split: Mapping[str, Any] = {}
     with suppress(NotFound):
         serving = records.get(Route, candidate.model).champion
         if serving is not None and serving != candidate.name:
             champion = records.get(ModelVersion, f"{candidate.model}/{serving}")
+            champion_split = records.get(Run, f"{champion.model}/{champion.run_id}").split
     return _Case(
         candidate=candidate,
         champion=champion,
+        champion_split=champion_split,
         data=records.get(DatasetVersion, f"{candidate.model}/{candidate.recipe.data_version}"),
         run=records.get(Run, f"{candidate.model}/{candidate.run_id}"),
     )

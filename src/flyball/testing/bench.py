@@ -85,6 +85,7 @@ class Bench:
             application=self.application,
             candidate=candidate,
             champion=None,
+            champion_split={},
             tables=self.tables,
             prepared=self.prepared,
             objective=OBJECTIVE,

@@ -72,6 +72,7 @@ class GamesBench:
             application=self.application,
             candidate=candidate,
             champion=None,
+            champion_split={},
             tables=self.tables,
             prepared=self.prepared,
             objective=self.application.objective,

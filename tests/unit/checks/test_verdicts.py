@@ -200,3 +200,32 @@ class TestServesItsApi:
         bench.target.candidate_url = None
         with pytest.raises(DeploymentError):
             ServesItsApi().run(bench.context(bench.good()))
+
+
+class TestAChampionThatKnowsTheAnswers:
+    """It is not compared: it would win by heart, and could never be replaced."""
+
+    def judged(self, bench, mine, theirs):
+        candidate, champion = bench.good("1.1.0"), bench.good("1.0.0")
+        prepared = replace(bench.prepared, split=mine)
+        context = bench.context(
+            candidate, champion=champion, champion_split=theirs, prepared=prepared
+        )
+        return accuracy().run(context)
+
+    @pytest.mark.parametrize(
+        ("mine", "theirs", "words"),
+        [
+            ({"kind": "by hash"}, {"kind": "by time", "cutoff": 9.0}, "split otherwise"),
+            ({"kind": "by time", "cutoff": 5.0}, {"kind": "by time", "cutoff": 9.0}, "up to day 9"),
+        ],
+    )
+    def test_is_said_and_left_to_an_operator(self, bench, mine, theirs, words):
+        result = self.judged(bench, mine, theirs)
+        assert result.verdict is Verdict.INCONCLUSIVE
+        assert words in result.summary
+        assert "operator" in result.recommendation
+
+    def test_an_older_champion_is_compared(self, bench):
+        mine, theirs = ({"kind": "by time", "cutoff": day} for day in (9.0, 5.0))
+        assert self.judged(bench, mine, theirs).verdict is not Verdict.INCONCLUSIVE

@@ -11,6 +11,7 @@ import pytest
 from flyball.games.listing import Listing
 from flyball.games.preparation import interactions, new_games
 from flyball.games.splitting import divided
+from flyball.recommend import Interactions
 
 START = date(2020, 1, 1)
 
@@ -75,7 +76,7 @@ class TestInteractions:
         }
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def test_add_up_hours_played_and_begin_on_the_first_day(self):
+    def test_add_up_day_by_day_and_begin_on_the_first_day(self):
         found = interactions(
             self.rows(
                 ("p", "doom", "purchase", 1.0, datetime(2020, 1, 1)),
@@ -83,11 +84,19 @@ class TestInteractions:
                 ("p", "doom", "play", 4.0, datetime(2020, 1, 2)),
             )
         )
-        assert found.rows() == [("p", "doom", 6.5, date(2020, 1, 1))]
+        days = [date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 3)]
+        assert found.select("item_id", "day", "hours").rows() == [
+            ("doom", days[0], None),
+            ("doom", days[1], 4.0),
+            ("doom", days[2], 2.5),
+        ]
+        together = Interactions.from_frame(found)
+        assert together.hours.tolist() == [6.5]
+        assert together.days.tolist() == [(days[0] - date(1970, 1, 1)).days]
 
     def test_a_purchase_alone_says_nothing_of_hours(self):
         found = interactions(self.rows(("p", "doom", "purchase", 1.0, None)))
-        assert found.rows() == [("p", "doom", None, None)]
+        assert found.select("item_id", "day", "hours").rows() == [("doom", None, None)]
 
 
 class TestNewGames:

@@ -8,10 +8,12 @@ import pytest
 
 from flyball.errors import ArtifactCorrupt, TrainingError
 from flyball.recommend import Ease, Histories, History, Interactions, Popularity
-from flyball.recommend.blend import Blend, BlendConfig, Component
-from flyball.recommend.blend_weights import learnt_weights
+from flyball.recommend.blend import Blend, BlendConfig, Component, added_up
+from flyball.recommend.blend_weights import learnt_factors, learnt_weights, ndcg_at_10, spread
 from flyball.recommend.inner import inner_fold
+from flyball.recommend.item_knn import ItemKnn
 from flyball.recommend.popularity import PopularityConfig
+from flyball.recommend.rp3beta import Rp3Beta
 
 TASTES, ITEMS = 5, 40
 
@@ -42,7 +44,10 @@ class Noise:
 
 @pytest.fixture(scope="module")
 def blend():
-    return Blend.fit(world(), BlendConfig())
+    """A blend of two, whatever a fit would choose."""
+    data = world()
+    models = [Ease.fit(data, Ease.Config()), Popularity.fit(data, PopularityConfig())]
+    return Blend(models, [2.0, 0.5])
 
 
 class TestTheWeights:
@@ -63,6 +68,18 @@ class TestTheWeights:
         weights = learnt_weights(models, fold)
         assert min(weights) >= 0.0
         assert max(weights) == 1.0
+
+    def test_are_applied_over_the_spreads_they_were_learnt_over(self):
+        fold = inner_fold(world())
+        models = [Ease.fit(fold.train, Ease.Config()), Noise()]
+        ease, noise = learnt_factors(models, fold)
+        assert ease == pytest.approx(1 / spread(models[0], fold.histories(fold.test_users)))
+        assert noise == 0.0
+
+    def test_are_judged_by_an_ndcg_that_counts_no_place_twice(self):
+        scores = np.array([[3.0, 2.0, np.nan, np.nan]], dtype=np.float32)
+        relevant = np.array([[True, False, False, False]])
+        assert ndcg_at_10(scores, relevant, np.array([1.0])).tolist() == [1.0]
 
 
 class TestTheInnerFold:
@@ -111,14 +128,15 @@ class TestABlend:
         assert np.isfinite(blend.score(History(np.array([], dtype=np.int64)))).all()
 
     def test_adds_up_linear_models_that_weigh_a_history_alike(self):
-        parts = (
-            Component(family="item_knn"),
-            Component(family="rp3beta"),
-            Component(family="ease"),
-        )
-        blend = Blend.fit(world(), BlendConfig(components=parts))
-        kinds = [model.family for model in blend.models]
-        assert not {"item_knn", "rp3beta"} <= set(kinds)  # two sparse matrices became one
+        data = world()
+        models = [kind.fit(data, kind.Config()) for kind in (ItemKnn, Ease, Rp3Beta)]
+        factors = [2.0, 1.0, 4.0]
+        kept, multiplied = added_up(models, factors)
+        assert [model.family for model in kept] == ["item_knn", "ease"]
+        everyone = data.histories()
+        expected = sum(f * m.predict(everyone) for m, f in zip(models, factors, strict=True))
+        found = Blend(kept, multiplied).predict(everyone)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
     def test_comes_back_from_disk_as_it_was(self, blend, tmp_path):
         blend.save(tmp_path)

@@ -64,5 +64,12 @@ def test_known_items_are_untouched(world):
     np.testing.assert_array_equal(held[:, :KNOWN], model.predict(data.histories())[:, :KNOWN])
 
 
+def test_who_has_no_full_list_of_known_items_loses_nothing_to_a_new_one():
+    known = np.array([[5.0, 4.0, 0, 0, 0, 0, 0, 0, 0, 0]], dtype=np.float32)
+    new = np.array([[3.0, 2.0]], dtype=np.float32)
+    assert taken(known, new, 1.0) == 0.0
+    assert taken(known, np.array([[6.0] * 10], dtype=np.float32), 1.0) == pytest.approx(0.2)
+
+
 def test_nobody_to_show_them_to_takes_no_place():
     assert taken(np.empty((0, 10), np.float32), np.empty((0, 10), np.float32), 1.0) == 0.0

@@ -120,7 +120,6 @@ class TestItsScores:
         np.testing.assert_allclose(fitted.score(turned), fitted.score(history), rtol=1e-5)
 
     def test_look_at_the_newest_items_alone(self, fitted):
-        """Of a history longer than ``max_len`` (6) the oldest do not count."""
         items, days = np.arange(15), np.arange(100, 115, dtype=np.float32)
         whole = fitted.score(History(items, days=days))
         newest = fitted.score(History(items[-6:], days=days[-6:]))
@@ -258,7 +257,6 @@ class TestItsArtifact:
             SasRec.load(saved)
 
     def test_answers_where_torch_is_not_installed(self, saved, fitted, data):
-        """A serving worker needs safetensors and NumPy."""
         program = """
             import sys
             sys.modules["torch"] = None  # as if it were not installed

@@ -77,6 +77,16 @@ class TestTheTest:
         _, chances, hits, users = cells(200, 100, np.random.default_rng(4))
         assert reliability(chances * wrong, hits, units=users).holds is False
 
+    @pytest.mark.parametrize(("wrong", "holds"), [(0.95, True), (0.85, None)])
+    def test_does_not_call_wrong_what_is_only_inexact(self, wrong: float, holds: bool) -> None:
+        """However many players make it certain."""
+        _, chances, hits, users = cells(4000, 100, np.random.default_rng(4))
+        found = reliability(chances * wrong, hits, units=users)
+        assert found.p_value is not None
+        assert found.p_value < 0.01
+        assert found.misplaced == pytest.approx(1 - wrong, abs=0.03)
+        assert found.holds is holds
+
     def test_finds_errors_that_cancel_out_on_the_whole(self) -> None:
         """Too bold above and too shy below: the sum is right, the bins are not."""
         _, chances, hits, users = cells(400, 100, np.random.default_rng(5))

@@ -43,7 +43,7 @@ def test_dots_of_true_probabilities_lie_on_the_line_and_of_wrong_ones_beside_it(
 
 
 def test_says_in_words_what_it_shows() -> None:
-    assert "No sign that the probabilities are wrong" in described(judged())
+    assert "No sign that the probabilities are far wrong" in described(judged())
     assert "do not hold" in described(judged(0.5))
     assert "Too few hits" in described(judged(n=200))
     assert described(judged()) in reliability_chart(judged()).replace("&amp;", "&")

@@ -37,8 +37,8 @@ def _day(day: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield below(f"Day {day['day']}: {day['why']}")
         return
     yield below(
-        f"Day {day['day']}: lists of hidden games for {day['players']:,} players, who later took "
-        f"{day['interactions']:,} of them"
+        f"Day {day['day']}: lists of hidden games for {day['players']:,} players; in all they have "
+        f"taken {day['interactions']:,}"
     )
     made = table("List by", f"Recall@{day['recall_at']}", "95%", f"NDCG@{day['ndcg_at']}")
     for score in day["scores"]:

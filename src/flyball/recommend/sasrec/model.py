@@ -115,7 +115,7 @@ class SasRec:
         """Scores (n, n_items) of n histories; a new array."""
         found = _softmax(self._logits.predict(self._among_known(histories)))
         if len(self._known) == self._n_items:
-            return found
+            return np.asarray(found)
         scores = np.zeros((len(histories), self._n_items), dtype=np.float32)
         scores[:, self._known] = found
         return scores
@@ -125,7 +125,7 @@ class SasRec:
         items = self._place[history.items[self._counted(history)]].astype(np.int64)
         found = _softmax(self._logits.one(items, history.as_of)[None])[0]
         if len(self._known) == self._n_items:
-            return found
+            return np.asarray(found)
         scores = np.zeros(self._n_items, dtype=np.float32)
         scores[self._known] = found
         return scores
