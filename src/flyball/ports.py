@@ -720,6 +720,8 @@ class CheckContext:
         objective: the metric that decides.
         limits: the configured gates.
         blobs, executor, target: to verify, to isolate, to serve.
+        shared: where the checks of one validation keep what they work out together, by a name of
+            theirs; gone with the validation.
     """
 
     application: Application
@@ -733,6 +735,7 @@ class CheckContext:
     blobs: Blobs
     executor: Executor
     target: Target
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 class Check(Protocol):

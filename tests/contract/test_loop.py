@@ -15,7 +15,7 @@ from flyball.games.world import World
 @pytest.fixture
 def flyball(database_url, tmp_path):
     """An installation on an empty database, with a small search."""
-    environ = {"FLYBALL_DATABASE": database_url, "FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "2"}
+    environ = {"FLYBALL_DATABASE": database_url, "FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "6"}
     settings = configuration.load(tmp_path / "home", environ=environ)
     with Flyball(config=settings, actor="test") as verbs:
         yield verbs

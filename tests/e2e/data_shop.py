@@ -99,7 +99,7 @@ def games(answer: Any) -> list[str]:
 def environment() -> dict[str, str]:
     """This process's, with a search that is short: what it finds is tested elsewhere."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
-    return clean | {"FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "2"}
+    return clean | {"FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "6"}
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:

@@ -73,7 +73,7 @@ class Up:
 def running(home: Path, *options: str) -> Iterator[Up]:
     """``flyball up`` on free ports, and nothing of it left behind."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
-    environment["FLYBALL_MODELS__GAMES__SEARCH__TRIALS"] = "2"
+    environment["FLYBALL_MODELS__GAMES__SEARCH__TRIALS"] = "6"
     if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each process compiles all it imports
         environment["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "flyball-bytecode")
     argv = [sys.executable, "-m", "flyball.cli", "up", *options, "--json", "--home", str(home)]

@@ -18,7 +18,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-TRIALS = 3
+TRIALS = 6
+"""Enough to come to a model that no simple rival beats."""
+
 PATIENCE_S = 420.0
 """The machine may be busy: what has not come after this long never will."""
 

@@ -27,6 +27,8 @@ TITLES = (
 SHELF = tuple(f"Shelf Warmer {number}" for number in range(1500))
 """Games that the collector alone has."""
 
+PLAYERS = 120
+
 COLLECTOR, ALMOST, LONELY = "collector", "almost-all", "has-one-game"
 """Who has every game; who has all that others have but three; who has one."""
 
@@ -35,15 +37,15 @@ MISSING = TITLES[-3:]
 
 
 def odd_rows() -> list[Row]:
-    """Players of two tastes, the odd ones among them, and everything said twice.
+    """Players of three tastes, the odd ones among them, and everything said twice.
 
     All play all their games for five hours, but for one row of infinite hours and one of none that
     can be read.
     """
     chance = np.random.default_rng(5)
     rows: list[Row] = []
-    for player in range(50):
-        weights = np.where(np.arange(len(TITLES)) % 2 == player % 2, 8.0, 1.0)
+    for player in range(PLAYERS):
+        weights = np.where(np.arange(len(TITLES)) % 3 == player % 3, 30.0, 1.0)
         chosen = chance.choice(len(TITLES), 8, replace=False, p=weights / weights.sum())
         rows += _has(f"player-{player}", [TITLES[game] for game in chosen])
     rows += _has(COLLECTOR, [*TITLES, *SHELF])

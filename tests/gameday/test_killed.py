@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from gameday_home import MODEL, Finished, count, opened, picture, same
-from gameday_processes import control, flyball, started, until
+from gameday_processes import TRIALS, control, flyball, started, until
 
 from flyball.domain.deployment import Deployment, Phase
 
@@ -68,7 +68,7 @@ TRAIN = [
     Boundary("the run is recorded", _rows("flyball", "flyball_runs", 1)),
     Boundary("the search's database is made", _there("studies.sqlite")),
     Boundary("a trial is complete", _trials(1)),
-    Boundary("all trials are complete", _trials(3)),
+    Boundary("all trials are complete", _trials(TRIALS)),
     Boundary("the artifact is stored", _there("artifacts/??/*/manifest.json")),
     Boundary("MLflow's database is made", _there("mlflow.sqlite")),
     Boundary("MLflow has the run", _rows("mlflow", "runs", 1)),
@@ -184,7 +184,7 @@ class TestAnUndisturbedRun:
         assert seen["mlflow"]["runs"] == [(seen["runs"][0][0].split("/")[1], "FINISHED", "active")]
         assert seen["mlflow"]["versions"] == [(MODEL, 1)]
         assert ("champion", 1) in seen["mlflow"]["aliases"]
-        assert [trial[0] for trial in seen["trials"]] == [0, 1, 2]
+        assert [trial[0] for trial in seen["trials"]] == list(range(TRIALS))
         assert (len(seen["models"]), seen["scratch"], seen["unfinished"]) == (1, [], [])
         deployment = opened(reference.home).platform.records.find(Deployment)[0]
         assert deployment.phase is Phase.BAKING

@@ -30,14 +30,17 @@ IDS = {title: game_id(title) for title in (*odd.TITLES, *odd.SHELF)}
 SECONDS = 10.0
 """A worst case on a busy machine; on a calm one these answers take a fraction of a second."""
 
+LENIENT = {"FLYBALL_MODELS__GAMES__GATES__MAX_SHILLED": "1"}
+"""Where a game has one player, one more made up moves it far; that is another test's business."""
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A home where a version learnt from the odd players serves."""
     folder = tmp_path_factory.mktemp("odd-players")
     source = odd.written(folder / "odd.csv", odd.odd_rows())
-    done = flyball("run", MODEL, source, "--json", home=folder / "home")
-    assert done.code == 0, done.err
+    done = flyball("run", MODEL, source, "--json", home=folder / "home", env=LENIENT)
+    assert done.code == 0, done.out
     assert "Traceback" not in done.err
     (folder / "answer.json").write_text(done.out)
     return folder / "home"
@@ -129,8 +132,8 @@ class TestOddPlayers:
     def test_who_has_every_game_gets_an_empty_list_that_says_so(self, client):
         began = time.monotonic()
         found = asked(client, user_id=odd.COLLECTOR)
-        assert (found["items"], found["underfilled"]) == ([], True)
         assert time.monotonic() - began < SECONDS
+        assert (found["items"], found["underfilled"]) == ([], True)
 
     def test_who_has_nearly_all_gets_what_is_left(self, client):
         """A list longer than what is left holds all of it, and is underfilled."""

@@ -105,9 +105,9 @@ def test_a_candidate_is_trained_judged_and_promoted(platform: Platform, tmp_path
 
     report = validated(platform, made.version)
     verdicts = {result.check: result.verdict for result in report.results}
-    assert verdicts == dict.fromkeys(
-        ("artifact", "accuracy", "latency", "integration"), Verdict.PASS
-    ), [result.summary for result in report.results]
+    assert list(verdicts) == list(platform.application("games").checks)
+    for check in ("artifact", "accuracy", "latency", "integration", "rivals", "leakage"):
+        assert verdicts[check] is Verdict.PASS, [result.summary for result in report.results]
     assert report.decision is Decision.PROMOTE
     assert platform.records.get(ModelVersion, made.version.id).state is State.STAGING
     assert platform.records.verify_ledger() == 4

@@ -240,7 +240,9 @@ def _about(path: Path) -> About:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(path.parent, f"{path.name} cannot be read: {error}") from error
     if about.format != FORMAT:
-        raise _damaged(path.parent, f"its format {about.format} is not {FORMAT}")
+        raise _damaged(
+            path.parent, f"another Flyball made it (format {about.format}, not {FORMAT})"
+        )
     return about
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flyball.domain.text import slug
 from flyball.games.catalogue import Game, game_id
 from flyball.games.store_words import words
 
@@ -82,6 +83,7 @@ def _game(row: Mapping[str, Any]) -> Game:
         title=unescape(row["name"]),
         genres=genres,
         tags=tags,
+        platforms=tuple(sorted({slug(name) for name in row.get("platforms") or ()} - {""})),
         released=_day(row.get("release_date")),
         price_usd=row.get("price"),
         developer=unescape(developer) if developer else None,

@@ -65,7 +65,7 @@ LISTS = frozenset({"genres", "platforms", "tags", "exclude_genres", "exclude_tag
 """Query parameters that may be given several times."""
 
 MinScore = Annotated[
-    Annotated[float, Meta(ge=-1e9, le=1e9)] | None,
+    Annotated[float, Meta(ge=0, le=1)] | None,
     Meta(description="Leave out games that score lower: the least probability that will do."),
 ]
 Diversity = Annotated[

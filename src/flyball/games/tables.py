@@ -98,6 +98,8 @@ CATALOGUE = Schema(
                aliases=("genre",)),
         Column(name="tags", type=ColumnType.STRINGS, required=False, nullable=True,
                aliases=("tag",)),
+        Column(name="platforms", type=ColumnType.STRINGS, required=False, nullable=True,
+               aliases=("platform",)),
         Column(name="specs", type=ColumnType.STRINGS, required=False, nullable=True,
                aliases=("features",)),
         Column(name="developer", type=ColumnType.STRING, required=False, nullable=True,

@@ -108,11 +108,9 @@ def fit_candidate(
         prepared = application.prepare(tables, seed=request.seed)
         found = _searched(request, application, models, prepared, report)
         model = models[found.family].fit(prepared.final.train, found.config)
-        metrics = {
-            name: float(value)
-            for name, value in application.evaluate(model, prepared.final).metrics.items()
-        }
         application.package(model, prepared, tables, out / ARTIFACT)
+        judged = application.evaluate_artifact(out / ARTIFACT, prepared.final)  # what will serve
+        metrics = {name: float(value) for name, value in judged.metrics.items()}
     shutil.rmtree(resumable, ignore_errors=True)
     architecture = f"{application.name}@{application.version}/{found.family}@{type(model).version}"
     manifest = Manifest(

@@ -44,9 +44,9 @@ def owned_by(servable, player):
 
 
 def popular(servable):
-    """Game ids, the most owned first, then by id."""
-    counts = servable.artifact.popularity
-    return [servable.artifact.items[n] for n in np.argsort(-counts, kind="stable")]
+    """Game ids, the largest share of players that learning saw first; then the most owned; by id."""
+    shares, counts = servable.artifact.shares, servable.artifact.popularity
+    return [servable.artifact.items[n] for n in np.lexsort((-counts, -shares))]
 
 
 class TestAKnownPlayer:
@@ -98,7 +98,7 @@ class TestAKnownPlayer:
 
 
 class TestAnUnknownPlayer:
-    def test_gets_the_most_owned_games_in_order(self, servable):
+    def test_gets_the_most_popular_games_in_order(self, servable):
         answer = servable.recommend("never seen", k=10)
         assert ids(answer) == popular(servable)[:10]
         assert answer == servable.recommend(None, k=10)

@@ -1,15 +1,13 @@
 """What the checks of one validation share: the candidate, opened once, and rankings, made once.
 
 A context comes to one check after another, each its own plug-in. What they have in common hangs on
-the fold that they judge on; of the last fold it is kept, so that a second validation does not see
-the first one's.
+the context, and goes with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from flyball.recommend.protocols import Recommender, Scorer
     from flyball.recommend.split import Fold
 
+DESK = "flyball.games.checks.desk"
 K = 10
 """Places of a list that a player sees."""
 
@@ -115,14 +114,12 @@ class Desk:
         return self._rankings[key]
 
 
-@lru_cache(maxsize=1)
-def _desk(fold: Fold) -> Desk:
-    return Desk(fold)
-
-
 def desk(context: CheckContext) -> Desk:
-    """The desk of the fold that decides. The same fold, the same desk, while no other asks."""
-    return _desk(context.prepared.final)
+    """The desk of the fold that decides: one for all checks of a validation."""
+    found = context.shared.get(DESK)
+    if not isinstance(found, Desk) or found.fold is not context.prepared.final:
+        found = context.shared[DESK] = Desk(context.prepared.final)
+    return found
 
 
 def refitted(
