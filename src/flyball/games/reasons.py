@@ -54,7 +54,7 @@ def whys(found: Sequence[Terms], items: NDArray[np.integer[Any]], ids: Sequence[
     for row, terms in zip(positive, found, strict=True):
         row[:-1] = terms.items
         row[-1] = terms.base
-    positive[~np.isfinite(positive)] = 0.0  # the smoke test says so of a model; here it is no reason
+    positive[~np.isfinite(positive)] = 0.0  # the smoke test refuses such a model
     np.maximum(positive, 0.0, out=positive)
     totals = positive.sum(axis=1)
     shares = positive / np.where(totals > 0.0, totals, 1.0)[:, None]

@@ -44,7 +44,7 @@ def owned_by(servable, player):
 
 
 def popular(servable):
-    """Game ids, the largest share of players that learning saw first; then the most owned; by id."""
+    """Game ids: the largest share of the players learnt from, the most owned, by id."""
     shares, counts = servable.artifact.shares, servable.artifact.popularity
     return [servable.artifact.items[n] for n in np.lexsort((-counts, -shares))]
 
