@@ -21,6 +21,9 @@ from flyball.stats.bootstrap import paired_bootstrap
 LEAST_UNITS = 2
 """Below this many units with a value under both, no interval can be given."""
 
+MUCH = 0.25
+"""Share of the best objective that a simpler family may be behind and still win."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:
@@ -60,7 +63,11 @@ class Choice:
 def choose(
     contenders: Sequence[Contender], families: Sequence[str], *, objective: str, seed: int
 ) -> Choice | None:
-    """The first family, the simplest first, that is not significantly worse than the best of all.
+    """The first family, the simplest first, that is neither significantly nor much worse than the
+    best of all.
+
+    Little data shows no difference as significant: so a family that is more than ``MUCH`` behind
+    does not win for being simple.
 
     Without values by unit the highest objective wins. Ties go to the simpler family, and within a
     family to the earlier trial. The same arguments give the same choice.
@@ -80,10 +87,14 @@ def choose(
         return None
     best = bests[0]
     standings = tuple(_standing(one, best, seed=seed) for one in bests)
+
+    def near(one: Contender) -> bool:
+        return best.value - one.value <= MUCH * abs(best.value)
+
     alike = [
         (one, standing)
         for one, standing in zip(bests, standings, strict=True)
-        if one is best or (standing.low is not None and standing.low <= 0.0)
+        if one is best or (standing.low is not None and standing.low <= 0.0 and near(one))
     ]
     winner, standing = min(alike, key=lambda pair: _place(pair[0], order))
     if winner is best:

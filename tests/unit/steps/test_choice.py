@@ -50,6 +50,11 @@ class TestAFamilyThatIsAheadByChance:
             "plain 0.5000 is simpler than fancy 0.5020, and not significantly worse (by "
         )
 
+    def test_that_is_much_behind_on_little_data_does_not_win_for_being_simple(self, rng):
+        base = rng.uniform(0, 1, 8)
+        fancy = contender("fancy", base + rng.normal(0.3, 1.0, 8), number=1, value=0.33)
+        assert chosen(contender("plain", base, value=0.14), fancy).winner.family == "fancy"
+
     def test_the_simplest_of_several_wins(self, rng):
         base = rng.uniform(0, 1, 400)
         noise = [rng.normal(0, 0.1, 400) for _ in FAMILIES]

@@ -73,9 +73,8 @@ def _reliability(directory: Path) -> Reliability | None:
 
 def _summary(found: Reliability) -> str:
     chance = "too few hits to test" if found.p_value is None else f"p = {found.p_value:.3g}"
-    misplaced = found.ece / found.base_rate if found.base_rate else 0.0
     return (
-        f"{misplaced:.0%} of {found.hits:,.0f} hits more or fewer than predicted, in "
+        f"{found.misplaced:.0%} of {found.hits:,.0f} hits more or fewer than predicted, in "
         f"{len(found.bins)} bins ({chance}); Brier skill {found.skill:.3f}"
     )
 
@@ -85,6 +84,6 @@ def _recommendation(verdict: Verdict) -> str:
         case Verdict.FAIL:
             return "do not trust min_score and the probabilities of this version: train it again"
         case Verdict.INCONCLUSIVE:
-            return "train on more players to learn whether its probabilities hold"
+            return "take its probabilities for rough ones, or train on more players"
         case _:
             return ""
