@@ -65,10 +65,12 @@ class TestADamagedDatabase:
 class TestADamagedArtifact:
     """Never served: each file is verified before its first use."""
 
-    @pytest.mark.parametrize("name", ["model/weights.npy", "manifest.json"])
-    def test_does_not_serve(self, name, broken):
+    @pytest.mark.parametrize("part", ["model/**/*.npy", "manifest.json"])
+    def test_does_not_serve(self, part, broken):
         folder = artifact(broken)
-        flip(folder / name)
+        largest = max(folder.glob(part), key=lambda path: path.stat().st_size)
+        name = largest.relative_to(folder).as_posix()
+        flip(largest)
         version = opened(broken).versions(MODEL)[-1]
         only = ("--port", "0", "--only", version.id)
         with started(*only, home=broken, module="flyball.serving") as server:

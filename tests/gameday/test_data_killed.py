@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ def undisturbed(
 
 
 def _scratch(pattern: str) -> Callable[[Path], bool]:
-    return lambda home: any((home / "scratch").glob(pattern))
+    # not Path.glob, which stumbles over a folder that is removed while it looks
+    return lambda home: any(iglob(pattern, root_dir=home / "scratch", recursive=True))
 
 
 def _ledger(least: int) -> Callable[[Path], bool]:
