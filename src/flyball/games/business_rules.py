@@ -2,7 +2,7 @@
 
 ::
 
-    hidden = ["some-game"]                # never answered, to anybody
+    hidden = ["some-game"]                # never recommended, to anybody
     diversity = 0.2                       # 0: the likeliest games; 1: games as unlike as there are
 
     [[pins]]                              # a game at a place, for a time
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
-from flyball.games.filters import folded
+from flyball.games.catalogue import folded
 from flyball.recommend.rules import Boost, Pin, Rules
 
 if TYPE_CHECKING:

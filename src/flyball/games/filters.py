@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.games.catalogue import folded
 from flyball.games.messages import Filters
 
 if TYPE_CHECKING:
@@ -81,11 +82,6 @@ class FilterIndex:
         for mask in found:
             passing |= mask
         return passing
-
-
-def folded(name: str) -> str:
-    """How names of genres and platforms are compared: without case and outer blanks."""
-    return name.strip().casefold()
 
 
 def _masks(

@@ -57,9 +57,3 @@ def bands(values: ArrayLike, edges: Sequence[float]) -> dict[str, Mask]:
     codes = np.searchsorted(np.asarray(edges), numbers, side="right")
     masks = {name: (codes == code) & ~unknown for code, name in enumerate(names)}
     return {name: mask for name, mask in (masks | {"unknown": unknown}).items() if mask.any()}
-
-
-def labelled(labels: Sequence[str | None]) -> dict[str, Mask]:
-    """Items (or users) by one label each; None is in no segment."""
-    texts = np.array([label or "" for label in labels], dtype=np.str_)
-    return {str(name): texts == name for name in np.unique(texts) if name}

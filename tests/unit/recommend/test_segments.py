@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from flyball.errors import InvalidRequest
 from flyball.recommend import ndcg, rank
-from flyball.recommend.groups import activity, bands, labelled
+from flyball.recommend.groups import activity, bands
 from flyball.recommend.segments import Segmented, by_item, by_user, report
 from ranking_worlds import Fixed, fold_of, random_world
 
@@ -204,13 +204,6 @@ class TestGroups:
 
     def test_bands_that_nothing_is_in_are_left_out(self):
         assert list(bands([1.0, 2.0], [5, 20])) == ["below 5"]
-
-    def test_labels_are_segments_and_none_is_in_no_segment(self):
-        found = labelled(["PC", None, "Mac", "PC", ""])
-        assert {name: np.flatnonzero(items).tolist() for name, items in found.items()} == {
-            "Mac": [2],
-            "PC": [0, 3],
-        }
 
     def test_wrong_numbers_are_refused(self):
         with pytest.raises(InvalidRequest, match="rise strictly"):

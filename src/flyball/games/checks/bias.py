@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flyball.domain.validation import CheckResult, Verdict
-from flyball.games.checks.desk import LEAST, Families, K, desk, plug_in
+from flyball.games.checks.desk import LEAST, K, Learning, desk
 from flyball.recommend.beyond import average_popularity, coverage, gini
 from flyball.recommend.concentration import (
     Exposure,
@@ -42,17 +42,10 @@ TOLD = 10
 """Publishers in the report."""
 
 
-class Bias:
-    """Popularity bias and publisher exposure of the lists of ten.
-
-    Args:
-        families: finds the model class of a family; default the installed plug-ins.
-    """
+class Bias(Learning):
+    """Popularity bias and publisher exposure of the lists of ten."""
 
     name: ClassVar[str] = "bias"
-
-    def __init__(self, families: Families | None = None) -> None:
-        self._families = families or plug_in
 
     def run(self, context: CheckContext) -> CheckResult:
         """Judge.

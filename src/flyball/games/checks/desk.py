@@ -122,6 +122,17 @@ def desk(context: CheckContext) -> Desk:
     return found
 
 
+class Learning:
+    """A check that fits models of its own.
+
+    Args:
+        families: finds the model class of a family; default the installed plug-ins.
+    """
+
+    def __init__(self, families: Families | None = None) -> None:
+        self._families = families or plug_in
+
+
 def refitted(
     families: Families,
     family: str,

@@ -10,17 +10,7 @@ from scipy.sparse import csr_matrix
 
 from flyball.domain.validation import CheckResult, Verdict
 from flyball.errors import TrainingError
-from flyball.games.checks.desk import (
-    LEAST,
-    SEED,
-    Desk,
-    Families,
-    Values,
-    accuracy,
-    desk,
-    plug_in,
-    refitted,
-)
+from flyball.games.checks.desk import LEAST, SEED, Desk, Learning, Values, accuracy, desk, refitted
 from flyball.games.joining import owned
 from flyball.games.listing import Listing
 from flyball.games.preparation import interactions
@@ -60,21 +50,15 @@ class Finding(NamedTuple):
     suspicious: bool = False
 
 
-class Leakage:
+class Leakage(Learning):
     """Six probes; the worst of them is the verdict.
 
     Pairs in both parts; training rows of later than is foretold; what the split makes of it where
     the future is changed; a packaged model that knows more than its recipe can have learnt; more
     accuracy than the search ever saw; and packaged histories that lack what players have.
-
-    Args:
-        families: finds the model class of a family; default the installed plug-ins.
     """
 
     name: ClassVar[str] = "leakage"
-
-    def __init__(self, families: Families | None = None) -> None:
-        self._families = families or plug_in
 
     def run(self, context: CheckContext) -> CheckResult:
         """Judge.

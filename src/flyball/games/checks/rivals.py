@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flyball.domain.validation import CheckResult, Verdict
 from flyball.errors import TrainingError
-from flyball.games.checks.desk import (
-    LEAST,
-    SEED,
-    Families,
-    Values,
-    accuracy,
-    desk,
-    plug_in,
-)
+from flyball.games.checks.desk import LEAST, SEED, Learning, Values, accuracy, desk
 from flyball.stats.bootstrap import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -35,20 +27,14 @@ CONFIDENCE = 0.95
 RESAMPLES = 2000
 
 
-class Rivals:
+class Rivals(Learning):
     """NDCG@10 against popularity with half-life, ItemKNN and EASE, player by player.
 
     Fails where one of them is better for sure. The candidate's own family does not compete: its
     defaults were the first thing the search tried.
-
-    Args:
-        families: finds the model class of a family; default the installed plug-ins.
     """
 
     name: ClassVar[str] = "rivals"
-
-    def __init__(self, families: Families | None = None) -> None:
-        self._families = families or plug_in
 
     def run(self, context: CheckContext) -> CheckResult:
         """Judge.

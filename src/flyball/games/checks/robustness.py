@@ -12,12 +12,11 @@ from flyball.errors import ValidationError
 from flyball.games.checks.desk import (
     LEAST,
     SEED,
-    Families,
+    Learning,
     Values,
     accuracy,
     desk,
     part_of,
-    plug_in,
     sampled,
 )
 from flyball.recommend.ranking import rank
@@ -42,20 +41,14 @@ games."""
 RESAMPLES = 2000
 
 
-class Robustness:
+class Robustness(Learning):
     """NDCG@10 where a fifth or half of each history is missing, or a tenth of it is noise.
 
     Fails where more is lost for sure than ``DISTURBANCES`` allows, or where an odd history (empty,
     everything, endless hours) gives a score that is not finite.
-
-    Args:
-        families: finds the model class of a family; default the installed plug-ins.
     """
 
     name: ClassVar[str] = "robustness"
-
-    def __init__(self, families: Families | None = None) -> None:
-        self._families = families or plug_in
 
     def run(self, context: CheckContext) -> CheckResult:
         """Judge.

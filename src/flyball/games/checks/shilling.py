@@ -6,16 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flyball.domain.validation import CheckResult, Verdict
-from flyball.games.checks.desk import (
-    LEAST,
-    SEED,
-    Families,
-    K,
-    desk,
-    plug_in,
-    refitted,
-    sampled,
-)
+from flyball.games.checks.desk import LEAST, SEED, K, Learning, desk, refitted, sampled
 from flyball.recommend.shilling import Attack, Kind, Lift, attacked, lifts, places, unpopular
 
 if TYPE_CHECKING:
@@ -31,7 +22,7 @@ TARGETS = 2
 that one fit is enough; games that nobody wants do not get in each other's way."""
 
 
-class Shilling:
+class Shilling(Learning):
     """The candidate's recipe learns once more, with made-up players who push unpopular games.
 
     Fails where 1% of them bring a game into more genuine players' first ten than
@@ -44,15 +35,9 @@ class Shilling:
     With dates a burst is told of, too: all made-up players within the last week. It decides
     nothing, because whatever follows the fashion follows one that is made (popularity with a
     half-life of 60 days: every list); bursts are for monitoring to see.
-
-    Args:
-        families: finds the model class of a family; default the installed plug-ins.
     """
 
     name: ClassVar[str] = "shilling"
-
-    def __init__(self, families: Families | None = None) -> None:
-        self._families = families or plug_in
 
     def run(self, context: CheckContext) -> CheckResult:
         """Judge.
