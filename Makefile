@@ -25,8 +25,8 @@ cover: $(VENV)/.dev ## all tests, with the coverage of branches
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 lint: $(VENV)/.dev ## style, types and the direction of imports
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import polars as pl
 import pytest
-from launch_world import N_GAMES, catalogue, game_name, purchases, tables
 
 from flyball.errors import InvalidRequest, NotFound, TrainingError
 from flyball.games.application import GamesApplication
@@ -15,6 +14,7 @@ from flyball.games.launch import launch
 from flyball.recommend.content import Content, ContentConfig
 from flyball.recommend.ease import Ease, EaseConfig
 from flyball.recommend.popularity import Popularity
+from launch_world import N_GAMES, catalogue, game_name, purchases, tables
 
 N_HIDDEN = N_GAMES // 10
 
