@@ -10,7 +10,7 @@ HOME_DIR ?= .flyball
 # compiled once at install and first use: an environment that forbids it makes every start slow
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test lint bench cover clean help
+.PHONY: up test lint bench soak cover clean help
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -32,6 +32,9 @@ lint: $(VENV)/.dev ## style, types and the direction of imports
 
 bench: $(VENV)/.dev ## the numbers of the README, measured here and now
 	@$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev ## an hour of load on the inference server: does anything grow, slow down or fail?
+	@$(BIN)/python -m benchmarks.soak --minutes 60
 
 clean: ## forget what was installed (not what was stored)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

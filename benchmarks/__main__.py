@@ -18,6 +18,11 @@ ALL = (
     "loop",
     "first_answer",
     "hot_swap",
+    "serving",
+    "latency",
+    "large_catalogues",
+    "events",
+    "cold_start",
     "install",
 )
 

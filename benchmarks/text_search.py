@@ -142,12 +142,12 @@ class Measured:
 def builds(catalogue: Catalogue, popularity: np.ndarray, rounds: int) -> Iterator[float]:
     """Milliseconds to build an index of a catalogue that was just read from disk."""
     with tempfile.TemporaryDirectory(prefix="flyball-bench-") as folder:
-        path = Path(folder) / "catalogue.json"
+        path = Path(folder) / "catalogue"
         catalogue.save(path)
         for _ in range(rounds):
             fresh = Catalogue.load(path)
             began = time.thread_time()
-            SearchIndex(fresh, popularity)
+            SearchIndex.of(fresh, popularity)
             yield 1000 * (time.thread_time() - began)
 
 
@@ -237,7 +237,7 @@ def main() -> int:
     for name, read in {"steam-200k": played, "steam_games": listed}.items():
         catalogue, counts = read(chosen.data)
         popularity = np.array([counts[game.game_id] for game in catalogue.games], dtype=np.int32)
-        index = SearchIndex(catalogue, popularity)
+        index = SearchIndex.of(catalogue, popularity)
         results = asked(catalogue, index, chosen.queries, chosen.rounds, chosen.seed)
         console.print(report(f"{name}, {len(catalogue):,} games", results))
         built = list(builds(catalogue, popularity, 2 * chosen.rounds - 1))

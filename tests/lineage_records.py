@@ -11,7 +11,7 @@ from flyball.domain.deployment import Phase
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.names import Recipe
-from flyball.domain.traffic import Event, answer_id
+from flyball.domain.traffic import Answers, Event
 from flyball.domain.training import Run
 from flyball.domain.validation import Decision
 from flyball.ports import Change, Record
@@ -72,7 +72,8 @@ DATASETS = (
     dataset(THIRD, "monday", "mended", "heard", created_at=day(3)),
 )
 BATCHES = (MONDAY, MENDED, HEARD)
-ANSWER = answer_id(OLD.name, "0a1b")
+ANSWERS = Answers(b"a key of the tests")
+ANSWER = ANSWERS.new(OLD.name, 1_772_323_200_000, "0a1b0a1b0a")
 
 
 def everything() -> list[Record]:
@@ -82,7 +83,7 @@ def everything() -> list[Record]:
 
 def feedback() -> list[Event]:
     """Three events in the batch "heard" (two of one answer), one that no batch has yet."""
-    other = answer_id(OLD.name, "9f9f")
+    other = ANSWERS.new(OLD.name, 1_772_323_200_000, "9f9f9f9f9f")
     return [
         a.an_event("e1", recommendation_id=ANSWER),
         a.an_event("e2", recommendation_id=""),

@@ -86,12 +86,15 @@ class RecommenderPromises(ModelContract):
         for row in range(5):
             history = data.histories().one(row)
             scores = fitted.score(history)
-            for item in range(len(data.items)):
-                terms = fitted.terms(history, item)
-                assert terms.exact
-                assert terms.items.shape == history.items.shape
-                whole = terms.items.sum() + terms.base
-                np.testing.assert_allclose(whole, scores[item], rtol=1e-4, atol=1e-6)
+            every = np.arange(len(data.items))
+            terms = fitted.terms(history, every)
+            assert terms.exact
+            assert terms.items.shape == (len(every), len(history))
+            np.testing.assert_allclose(terms.sums, scores, rtol=1e-4, atol=1e-6)
+            some = np.array([3, 0])
+            np.testing.assert_allclose(
+                fitted.terms(history, some).items, terms.items[some], rtol=1e-4, atol=1e-6
+            )
 
     def test_does_not_depend_on_how_items_are_named(self, model, data):
         """Other ids sort the items in another order; the scores move with them."""
@@ -121,7 +124,7 @@ class RecommenderPromises(ModelContract):
         fitted = model.fit(data, model.Config())
         nothing = History(np.empty(0, dtype=np.int64))
         assert fitted.score(nothing).tolist() == [0.0] * len(data.items)
-        assert fitted.terms(nothing, 3).items.shape == (0,)
+        assert fitted.terms(nothing, np.array([3])).items.shape == (1, 0)
         empty = Histories(csr_matrix((2, len(data.items)), dtype=np.float32))
         assert (fitted.predict(empty) == 0).all()
 

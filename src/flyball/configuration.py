@@ -21,8 +21,11 @@ from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
 from flyball.settings import CONFIG_FILE, ModelSettings, Settings
 
-NOT_SETTINGS = frozenset({"FLYBALL_HOME", "FLYBALL_TEST_DATA"})
-"""Variables that are read elsewhere: the home itself, and where the tests find real data."""
+KEY = "FLYBALL_API_KEY"
+"""The variable that holds the API key with which simulated players call."""
+
+NOT_SETTINGS = frozenset({"FLYBALL_HOME", "FLYBALL_TEST_DATA", KEY})
+"""Variables that are read elsewhere: the home itself, where the tests find real data, a key."""
 
 
 def load(home: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:

@@ -6,6 +6,11 @@
     ├── ConfigurationError      the call or the configuration is wrong
     │   ├── InvalidRequest      a request, argument or cursor cannot be read
     │   └── NotFound            no such model, version, batch, run, deployment
+    ├── AccessError             the caller may not do this
+    │   ├── Unauthenticated     nobody knows who the caller is
+    │   └── Forbidden           the caller is known, and is not allowed
+    ├── TooManyRequests         more than is served now; try again later
+    ├── DeadlinePassed          the caller's time for an answer is over
     ├── DataQualityError        the data was read and refused
     │   ├── BatchConflict       a batch id was used before for other content
     │   └── SchemaChanged       the declared schema breaks with the data's
@@ -58,6 +63,67 @@ class NotFound(ConfigurationError, LookupError):
 
     status = 404
     title = "Not found"
+
+
+class AccessError(FlyballError):
+    """The caller may not do this; nothing was done.
+
+    Args:
+        reason: a word for metrics and the audit log; the message does not tell a guesser as much.
+        subject: who it was, where that is known.
+    """
+
+    exit_code = 2
+    status = 403
+    title = "Not allowed"
+
+    def __init__(self, message: str, *, reason: str = "", subject: str = "nobody") -> None:
+        super().__init__(message)
+        self.reason, self.subject = reason, subject
+
+
+class Unauthenticated(AccessError):
+    """Nobody knows who the caller is: no credentials, or bad, expired or revoked ones."""
+
+    status = 401
+    title = "Credentials are needed"
+
+
+class Forbidden(AccessError):
+    """The caller is known, and is not allowed to do this."""
+
+
+class TooManyRequests(FlyballError):
+    """More requests than are served now, of this caller or of all; try again later.
+
+    Args:
+        retry_after_s: when.
+        reason: a word for metrics, where a caller's own limit was reached; else empty.
+        subject: who it was, where that is known.
+    """
+
+    exit_code = 3
+    status = 429
+    title = "Too many requests"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float = 1.0,
+        reason: str = "",
+        subject: str = "nobody",
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s, self.reason, self.subject = retry_after_s, reason, subject
+
+
+class DeadlinePassed(FlyballError):
+    """The time in which the caller wanted an answer is over."""
+
+    exit_code = 3
+    status = 504
+    title = "The deadline has passed"
 
 
 class DataQualityError(FlyballError):

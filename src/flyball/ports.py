@@ -7,13 +7,24 @@ models in packages that register an entry point. Each protocol has a published c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
+from flyball.domain.access import ApiKey, Caller, Principal, RefreshFamily, SigningKey
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import Entry, LedgerRow
@@ -21,8 +32,9 @@ from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, Variant, WorkerStatus
 from flyball.domain.rules import Rules
 from flyball.domain.schema import Schema
+from flyball.domain.tensors import Outputs, Signature, Tensor
 from flyball.domain.told import JobRun, Mark
-from flyball.domain.traffic import Event, Window
+from flyball.domain.traffic import Answers, Event, Shown, Window
 from flyball.domain.training import Run, Trial
 from flyball.domain.validation import CheckResult, ValidationReport
 
@@ -45,6 +57,10 @@ Record: TypeAlias = (
     | Route
     | Rules
     | WorkerStatus
+    | ApiKey
+    | Principal
+    | RefreshFamily
+    | SigningKey
 )
 R = TypeVar("R", bound=Record)
 
@@ -359,12 +375,17 @@ class Events(Protocol):
         limit: int = 10_000,
         until: int | None = None,
         model: str | None = None,
+        types: Collection[str] | None = None,
     ) -> tuple[list[Event], int]:
         """Events stored after a cursor (0: the first), in order of storing; the next cursor.
+
+        A page with fewer than ``limit`` events is the last: the cursor is then behind everything
+        that is stored now (up to ``until``), also behind what was not asked for.
 
         Args:
             until: only those up to and with this cursor.
             model: only this model's.
+            types: only those of these types.
         """
         ...
 
@@ -390,6 +411,47 @@ class Events(Protocol):
 
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """Windows that start at or after ``since``, oldest first."""
+        ...
+
+
+class ServedLists(Protocol):
+    """Lists that were answered, kept for a while. Called from many processes at once."""
+
+    def append(self, lists: Sequence[Shown]) -> None:
+        """Write lists, in the order in which they were shown; not flushed to disk.
+
+        Lists of people who were forgotten since are left out.
+
+        Raises:
+            StorageUnavailable: no space or no permission; some of them may be written.
+        """
+        ...
+
+    def read(self, model: str, *, since: datetime, until: datetime) -> pl.DataFrame:
+        """Lists shown from ``since`` to ``until`` (excluded), one a row, by time.
+
+        Its columns are the fields of ``Shown``; ``shown_at`` as a time in UTC. What a killed
+        process left half-written is passed over.
+
+        Raises:
+            StorageUnavailable: they cannot be read.
+        """
+        ...
+
+    def forget(self, model: str, user_id: str) -> int:
+        """Remove every list that was shown to a user until now; returns how many there were.
+
+        Raises:
+            StorageUnavailable: no space or no permission; the same call goes on.
+        """
+        ...
+
+    def tidy(self) -> int:
+        """Remove what is older, or takes more, than is kept, the oldest first; returns bytes.
+
+        Raises:
+            StorageUnavailable: no permission.
+        """
         ...
 
 
@@ -569,12 +631,25 @@ class Servable(Protocol):
 
 
 class Host(Protocol):
-    """What a worker gives an application's routes."""
+    """What a worker gives an application's routes.
+
+    Attributes:
+        answers: gives ids to the model's answers.
+    """
 
     model: str
+    answers: Answers
 
     def pseudonym(self, user: str) -> str:
         """The name under which the data knows a user. All below take a user by it."""
+        ...
+
+    def limit(self, caller: Caller, user: str) -> None:
+        """Count a request that names a user, here by the id that the caller knows them by.
+
+        Raises:
+            TooManyRequests: there are more of them in a minute than there may be.
+        """
         ...
 
     def choose(self, user: str) -> Choice:
@@ -585,8 +660,43 @@ class Host(Protocol):
         """
         ...
 
+    def beside(self, choice: Choice) -> Choice | None:
+        """The other version that is loaded, if any: it may answer where this one failed."""
+        ...
+
+    def fell_back(self, choice: Choice, to: str) -> None:
+        """Count an answer that this version failed to give.
+
+        Args:
+            to: what gave it: ``"other_version"`` or ``"popularity"``.
+        """
+        ...
+
     def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
         """Count one answer in metrics and windows."""
+        ...
+
+    def shown(
+        self,
+        choice: Choice,
+        recommendation_id: str,
+        at_ms: int,
+        user: str | None,
+        items: Sequence[str],
+        *,
+        k: int,
+        filtered: bool = False,
+        fallback: str = "",
+        trace: str = "",
+    ) -> None:
+        """Note a list that is being answered; it is stored later, and never keeps an answer back.
+
+        Args:
+            at_ms: milliseconds since 1970.
+            user: as the data knows them; None where nobody was named.
+            items: ids, the best first; not changed afterwards.
+            k, filtered, fallback, trace: see ``Shown``.
+        """
         ...
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
@@ -604,11 +714,16 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A version chosen for one request."""
+    """A version chosen for one request.
+
+    Attributes:
+        share: the probability that a user gets this variant now, in (0, 1].
+    """
 
     servable: Any
     version: str
     variant: Variant
+    share: float = 1.0
 
 
 class Application(Protocol):
@@ -703,6 +818,48 @@ class Application(Protocol):
             InvalidRequest: an option is unknown or wrong.
             TrainingError: the data is too little for it; says what is missing.
         """
+        ...
+
+
+class Inference(Protocol):
+    """How one model answers in tensors (Open Inference Protocol v2).
+
+    Attributes:
+        signature: what it takes and gives; the same for all its versions.
+    """
+
+    signature: Signature
+
+    async def infer(
+        self,
+        inputs: Mapping[str, Tensor],
+        parameters: Mapping[str, Any],
+        *,
+        pinned: Choice | None,
+        caller: Caller,
+        deadline: float,
+        trace: str,
+    ) -> Outputs:
+        """The outputs for these inputs.
+
+        Args:
+            inputs: by name; of the signature's types and shapes, none missing but optional ones.
+            parameters: of the request: texts, numbers, booleans.
+            pinned: the version that is to answer; None: those that the routes give each user.
+            caller, deadline, trace: see ``flyball.exchange.Call``.
+
+        Raises:
+            InvalidRequest: inputs do not fit together, or a parameter is unknown or wrong.
+        """
+        ...
+
+
+@runtime_checkable
+class InTensors(Protocol):
+    """An ``Application`` that answers the Open Inference Protocol as well. Optional."""
+
+    def inference(self, host: Host) -> Inference:
+        """How the model of this host answers."""
         ...
 
 

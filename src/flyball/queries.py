@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyball.answers import Experimented, ModelStatus, Served, Status, VersionDetails
 from flyball.domain.deployment import Deployment
@@ -21,6 +21,9 @@ from flyball.domain.validation import ValidationReport
 from flyball.errors import InvalidRequest, NotFound
 from flyball.settings import Settings
 from flyball.wiring import Platform
+
+if TYPE_CHECKING:
+    from flyball.steps.shown import ShownReport
 
 
 class Queries:
@@ -90,6 +93,33 @@ class Queries:
             because=last.entry.reason if last else "nothing was deployed yet",
             by=last.entry.actor if last else "",
             ledger_row=last.seq if last else None,
+        )
+
+    def shown(
+        self, model: str, *, since: timedelta = timedelta(hours=24), out: Path | None = None
+    ) -> ShownReport:
+        """What was shown of late, by version and variant, and what users did with it.
+
+        Args:
+            since: how far back.
+            out: a Parquet file to write too: one row a shown item, a batch of data by itself.
+
+        Raises:
+            StorageUnavailable: the lists or the events cannot be read.
+            EnvironmentFailed: ``out`` cannot be written.
+        """
+        from flyball.steps.shown import report
+
+        platform = self.platform
+        now = platform.clock.now()
+        return report(
+            self._known(model),
+            since=now - since,
+            until=now,
+            served=platform.served,
+            events=platform.events,
+            answers=platform.answers(model),
+            out=out,
         )
 
     def ledger(self, model: str | None = None, *, limit: int | None = None) -> list[LedgerRow]:

@@ -9,9 +9,9 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
@@ -37,6 +37,40 @@ def _duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
+def _required(value: object) -> object:
+    known = {"auto": "auto", "true": True, "false": False}
+    if str(value).lower() not in known:
+        raise ValueError("write 'auto', true or false")
+    return known[str(value).lower()]
+
+
+def _redis(value: object) -> object:
+    if value and not re.match(r"rediss?://.|redis\+unix://.", str(value)):
+        raise ValueError("not a Redis; write for example 'redis://HOST:6379/0'")
+    return value
+
+
+def _bytes(value: object) -> object:
+    """``"800MiB"``, ``"2GiB"``, ``"512kB"`` or a number of bytes, as an int."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", str(value))
+    if found is None or isinstance(value, bool):
+        raise ValueError("not a size; write for example '800MiB', '2GiB' or a number of bytes")
+    power = " KMGT".index(found[2].upper() or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes)]
+
+
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://[^/?#@\s]+", value):
+        raise ValueError("not an origin; write for example 'https://shop.example', without a path")
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, ser_json_timedelta="float"
@@ -56,7 +90,40 @@ class Server(_Section):
     keep_windows: Duration = Field(
         timedelta(days=3), description="How long one-second windows of traffic are kept."
     )
+    join_within: Duration = Field(
+        timedelta(days=7), description="How long after an answer an event still counts for it."
+    )
+    keep_served: Duration = Field(
+        timedelta(days=14), description="How long the lists that were shown are kept."
+    )
+    served_limit: Bytes = Field(
+        2 * 1024**3, ge=1, description="Bytes they may take; beyond that the oldest go."
+    )
+    spool: Bytes = Field(
+        256 * 1024**2,
+        ge=0,
+        description="Bytes of events that may wait on disk while the database is away; 0: none.",
+    )
     workers: int = Field(0, ge=0, le=256, description="Serving processes; 0 starts one per core.")
+    worker_memory: Bytes = Field(
+        1024**3,
+        ge=0,
+        description="Bytes of its own (models are shared) at which a worker is replaced by a fresh "
+        "one, such as `800MiB`; 0: never.",
+    )
+    tls_certificate: str = Field(
+        "", description="File of the certificate chain (PEM); then the inference API is HTTPS."
+    )
+    tls_key: str = Field("", description="File of its private key (PEM, not encrypted).")
+    cors_origins: list[Origin] = Field(
+        [],
+        description="Origins whose pages may call the inference API, such as "
+        "`https://shop.example`; `*` for all, without credentials.",
+    )
+    trusted_proxies: list[str] = Field(
+        [],
+        description="Addresses or networks of proxies whose `X-Forwarded-For` names the caller.",
+    )
 
 
 class Datasets(_Section):
@@ -74,6 +141,39 @@ class Privacy(_Section):
 
     key: str = Field(
         "", description="Secret of the pseudonyms, at least 16 bytes; default a file in the home."
+    )
+
+
+class Access(_Section):
+    """Who may use the inference API. Rates are requests a minute; 0 sets no limit."""
+
+    required: Annotated[bool | Literal["auto"], BeforeValidator(_required)] = Field(
+        "auto",
+        description="Whether callers need credentials; auto: unless only this machine can call.",
+    )
+    token_lifetime: Duration = Field(
+        timedelta(minutes=10),
+        gt=timedelta(0),
+        le=timedelta(hours=1),
+        description="How long an access token is good; at most 1 h.",
+    )
+    refresh_lifetime: Duration = Field(
+        timedelta(days=14), gt=timedelta(0), description="How long a sign-in can be prolonged."
+    )
+    client_rate: int = Field(
+        600_000, ge=0, description="Requests of one client, unless its key has a rate of its own."
+    )
+    user_rate: int = Field(600, ge=0, description="Requests for lists that name one user.")
+    sign_in_rate: int = Field(30, ge=0, description="Sign-ins and refreshes from one address.")
+    failure_rate: int = Field(
+        30, ge=0, description="Requests with wrong credentials from one address."
+    )
+    limits: Annotated[str, BeforeValidator(_redis)] = Field(
+        "",
+        description="Where all workers count them together: `redis://...`; default each by itself.",
+    )
+    keep_audit: Duration = Field(
+        timedelta(days=90), description="How long `<home>/audit` tells who was refused."
     )
 
 
@@ -158,6 +258,7 @@ class Settings(_Section):
     server: Server = Server()
     datasets: Datasets = Datasets()
     privacy: Privacy = Privacy()
+    access: Access = Access()
     lineage: Lineage = Lineage()
     models: dict[str, ModelSettings] = Field(
         default_factory=lambda: {"games": ModelSettings()}, description="The models, by name."

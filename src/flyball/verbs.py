@@ -19,14 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from flyball import configuration
-from flyball.answers import (
-    Deployed,
-    Ingested,
-    Progress,
-    RolledBack,
-    Trained,
-    Turn,
-)
+from flyball.answers import Deployed, Ingested, Progress, RolledBack, Trained, Turn
 from flyball.domain.data import DataBatch, DatasetVersion
 from flyball.domain.deployment import Deployment
 from flyball.domain.evidence import EvidenceKind
@@ -41,6 +34,7 @@ from flyball.wiring import Platform, build
 from flyball.work import Work
 
 if TYPE_CHECKING:
+    from flyball.access.verbs import Access
     from flyball.data.verbs import Data
     from flyball.steps.desk import Desk
 
@@ -87,6 +81,13 @@ class Flyball(Queries):
         from flyball.data.verbs import Data
 
         return Data(self.platform, self.actor, ingest=self.ingest)
+
+    @property
+    def access(self) -> Access:
+        """Who may do what: keys, clients, accounts, signing keys."""
+        from flyball.access.verbs import Access
+
+        return Access(self.platform.records, self.platform.clock, self.actor)
 
     # --- the loop ---------------------------------------------------------------------------
 

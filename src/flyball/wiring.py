@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from flyball import plugins
 from flyball.domain.privacy import Pseudonyms
 from flyball.domain.schema import Schema
+from flyball.domain.traffic import Answers
 from flyball.errors import StorageUnavailable
 from flyball.ports import (
     Application,
@@ -28,6 +29,7 @@ from flyball.ports import (
     Lineage,
     Model,
     Records,
+    ServedLists,
     Sources,
     Target,
     Tracker,
@@ -36,6 +38,8 @@ from flyball.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
+
+    from flyball.storage.spool import Spool
 
 T = TypeVar("T")
 
@@ -85,6 +89,33 @@ class Platform:
         from flyball.storage.traffic import SqlEvents
 
         return self._once("events", lambda: SqlEvents(self._database()))
+
+    @property
+    def served(self) -> ServedLists:
+        """Lists that were shown."""
+        from flyball.storage.served import FileServed
+
+        def served() -> ServedLists:
+            kept, server = self.home / "served", self.settings.server
+            made = FileServed(
+                kept, keep=server.keep_served, limit=server.served_limit, clock=self.clock
+            )
+            self._opened.callback(made.close)
+            return made
+
+        return self._once("served", served)
+
+    @property
+    def spool(self) -> Spool:
+        """Where this process keeps events while the database is away."""
+        from flyball.storage.spool import Spool
+
+        return self._once("spool", lambda: Spool(self.home / "spool", self.settings.server.spool))
+
+    def answers(self, model: str) -> Answers:
+        """What gives a model's answers their ids, and reads them again."""
+        key = self.pseudonyms.derived(f"answers of {model}")
+        return Answers(key, within=self.settings.server.join_within)
 
     @property
     def blobs(self) -> Blobs:

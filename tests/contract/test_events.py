@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from flyball.domain.traffic import Event
-from flyball.errors import InvalidRequest
+from flyball.errors import InvalidRequest, StorageUnavailable
 from flyball.ports import Events
+from flyball.storage import traffic
 from flyball.storage.database import open_database, writing
 from flyball.storage.tables import EVENTS
 from flyball.storage.traffic import SqlEvents
@@ -54,6 +55,23 @@ class TestSqlEvents(EventsContract):
             assert (slow.result(10), quick.result(10)) == ([True, True], [True])
         stored = [event.event_id for event in events.after(0)[0]]
         assert stored == ["first", "held", "second"]
+
+    def test_that_must_wait_too_long_for_others_are_refused(
+        self, engine: Engine, events: Events, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Soon enough for their sender to be told; and what others wait for is not shortened."""
+        monkeypatch.setattr(traffic, "APPEND_WAIT_S", 0.2)
+        with ThreadPoolExecutor(1) as pool:
+            with writing(engine) as blocker:
+                blocker.execute(sa.insert(EVENTS), _row(an_event("held")))
+                patient = pool.submit(_write_something, engine)
+                started = time.monotonic()
+                with pytest.raises(StorageUnavailable):
+                    events.append([an_event("late"), an_event("held")])
+                assert time.monotonic() - started < 5
+                _until(lambda: patient.running() or patient.done())
+            patient.result(20)
+        assert events.append([an_event("late")]) == [True]
 
     def test_are_on_disk_when_acknowledged(self, engine: Engine) -> None:
         """The database is told to flush at each commit, whatever its default."""
@@ -106,6 +124,11 @@ class TestSqlEvents(EventsContract):
             events.append([an_event("fine"), an_event("half \ud800")])
         with engine.connect() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(EVENTS)) == 0
+
+
+def _write_something(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.insert(EVENTS), _row(an_event("patient")))
 
 
 def _waiting(engine: Engine) -> int:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from flyball.games.application import GamesApplication
 from flyball.recommend import Ease, EaseConfig, Popularity, PopularityConfig
 from flyball.serving import problems
+from flyball.serving.edge.edge import Edge
 from flyball.testing.games import OneVersionHost, as_tables
 
 APPLICATION = GamesApplication()
@@ -65,7 +66,7 @@ def url(servable):
     app = FastAPI()
     problems.install(app)
     app.include_router(APPLICATION.routes(OneVersionHost(servable)))
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(Edge(app, loopback=True), port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     socket.listen()  # callers wait in its queue until the server has started

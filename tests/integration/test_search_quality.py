@@ -53,7 +53,7 @@ def catalogue(request):
 
 
 def test_a_title_with_one_random_typo_is_found_nine_times_in_ten(catalogue):
-    index = SearchIndex(catalogue, np.ones(len(catalogue), dtype=np.int32))
+    index = SearchIndex.of(catalogue, np.ones(len(catalogue), dtype=np.int32))
     rng = random.Random(20261122)
     first = among_five = 0
     for column in rng.sample(range(len(catalogue)), TITLES):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from flyball.domain.deployment import applied
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus, empty_route
 from flyball.domain.schema import Schema
-from flyball.domain.traffic import Event, EventType, answer_id
+from flyball.domain.traffic import Event, EventType
 from flyball.domain.validation import Verdict
 from flyball.errors import ConfigurationError, DeploymentError, StorageUnavailable
 from flyball.executors.supervisor import Child
@@ -92,11 +93,14 @@ class ToyApplication:
             await asyncio.sleep(seconds)
             waiting -= 1
             host.served(choice, "answer", time.perf_counter() - started, 200)
+            at_ms = time.time_ns() // 1_000_000
+            answer_id = host.answers.new(choice.version, at_ms, os.urandom(5).hex())
+            host.shown(choice, answer_id, at_ms, user, ["i1", "i2"], k=2)
             return {
                 "model_version": choice.version,
                 "variant": choice.variant,
                 "answer": choice.servable.answer,
-                "recommendation_id": answer_id(choice.version, "0a"),
+                "recommendation_id": answer_id,
             }
 
         @router.post("/v1/events")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flyball.domain.access import ApiKey, Principal, RefreshFamily, SigningKey
 from flyball.domain.canonical import digest
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
@@ -35,6 +36,10 @@ KINDS = (
     ValidationReport,
     Deployment,
     WorkerStatus,
+    ApiKey,
+    Principal,
+    RefreshFamily,
+    SigningKey,
     Entry,
     Event,
     Window,

@@ -25,7 +25,7 @@ def catalogue_of(titles):
 def known():
     catalogue = Catalogue(tuple(sorted(known_games().values(), key=lambda game: game.game_id)))
     popularity = np.random.default_rng(1).integers(0, 1000, len(catalogue)).astype(np.int32)
-    return catalogue, SearchIndex(catalogue, popularity)
+    return catalogue, SearchIndex.of(catalogue, popularity)
 
 
 def found(known, query, k=5):
@@ -59,7 +59,7 @@ def test_any_titles_can_be_searched(titles, query, said):
         Game(game_id=f"game-{number:03}", title=title, tags=tuple(said), developer=title[::-1])
         for number, title in enumerate(titles)
     )
-    index = SearchIndex(Catalogue(games), np.arange(len(games), dtype=np.int32))
+    index = SearchIndex.of(Catalogue(games), np.arange(len(games), dtype=np.int32))
     for typed in (query, *titles, *said):
         assert len(index.search(typed, 5)) <= 5
 
@@ -67,7 +67,7 @@ def test_any_titles_can_be_searched(titles, query, said):
 @given(titles=st.lists(any_text, min_size=1, max_size=8), data=st.data())
 def test_a_title_as_it_is_written_comes_first(titles, data):
     catalogue = catalogue_of(titles)
-    index = SearchIndex(catalogue, np.arange(len(catalogue), dtype=np.int32))
+    index = SearchIndex.of(catalogue, np.arange(len(catalogue), dtype=np.int32))
     column = data.draw(st.integers(0, len(catalogue) - 1))
     title = catalogue.games[column].title
     assume(len(title) <= 200)

@@ -134,12 +134,16 @@ def test_every_endpoint_stands_in_the_docs():
 def endpoints() -> Iterator[tuple[str, str]]:
     """Method and path of every operation, as the two APIs describe themselves."""
     from flyball import plugins
+    from flyball.access.limiter import Limiter
     from flyball.console.api import create_app as control
     from flyball.serving.app import create_app as inference
+    from flyball.serving.auth import AuthRoutes
     from flyball.verbs import Flyball
 
     games = {"games": plugins.application("games")}
-    for api in (control(Flyball(config=Settings())), inference(_Edge(), games, loopback=True)):
+    signing_in = AuthRoutes(None, Limiter()).router()  # type: ignore[arg-type]  # only described
+    served = inference(_Edge(), games, loopback=True, auth=signing_in).app
+    for api in (control(Flyball(config=Settings())), served):
         for path, methods in api.openapi()["paths"].items():
             yield from ((method.upper(), path) for method in methods)
 

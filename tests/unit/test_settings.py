@@ -219,3 +219,26 @@ def test_another_process_reads_the_very_same_settings(tmp_path):
     }
     mine = load(tmp_path, environ=environ)
     assert load(None, environ=mine.environment()) == mine
+
+
+class TestASize:
+    """Written as people write it."""
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("'800MiB'", 800 * 1024**2),
+            ("'2GiB'", 2 * 1024**3),
+            ("'1.5 kB'", 1500),
+            ("'2G'", 2 * 10**9),
+            ("'12'", 12),
+            ("0", 0),
+        ],
+    )
+    def test_may_be_a_number_with_a_unit(self, read: Read, written: str, meant: int) -> None:
+        assert read(f"[server]\nworker_memory = {written}\n").server.worker_memory == meant
+
+    @pytest.mark.parametrize("wrong", ["'much'", "'5 PiB'", "true", "-1", "'1e9'"])
+    def test_that_is_none_is_refused_with_an_example(self, read: Read, wrong: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"line 2: server\.worker_memory.*'800MiB'"):
+            read(f"[server]\nworker_memory = {wrong}\n")

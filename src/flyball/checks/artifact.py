@@ -16,7 +16,7 @@ from flyball.ports import CheckContext
 
 MANIFEST = "manifest.json"
 
-SAFE = frozenset({".json", ".jsonl", ".npy", ".parquet", ".safetensors"})
+SAFE = frozenset({".json", ".jsonl", ".npy", ".parquet", ".safetensors", ".txt"})
 """File types that hold data only. Anything else might be a pickle, and is refused."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flyball import __version__
-from flyball.cli import data, lab, ledger, lineage, look, loop, rules, setup, up
+from flyball.cli import access, data, lab, ledger, lineage, look, loop, rules, setup, shown, up
 from flyball.cli.problems import document, usage
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def flyball(
     del version
 
 
-for _commands in (setup, up, loop, look, rules, data, lab, lineage, ledger):
+for _commands in (setup, up, loop, look, shown, rules, data, lab, access, lineage, ledger):
     _commands.register(app)
 
 

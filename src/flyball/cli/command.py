@@ -135,17 +135,17 @@ def with_common_options(
 
     def called(
         ctx: typer.Context,
-        home: Path | None = None,
-        as_json: bool = False,
-        debug: bool = False,
+        home: Path | None = None,  # noqa: ARG001 - as are the next two: see ``_given``
+        as_json: bool = False,  # noqa: ARG001
+        debug: bool = False,  # noqa: ARG001
         **own: Any,
     ) -> None:
-        cli = _cli(ctx, home, as_json=as_json, debug=debug)
+        cli = _cli(ctx)
         if "ctx" in asked:
             own["ctx"] = ctx
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-            stack.enter_context(_quiet(debug))
+            stack.enter_context(_quiet(cli.debug))
             stack.callback(cli.close)
             if around is not None:
                 stack.enter_context(around(cli))
@@ -184,16 +184,29 @@ def _ended(cli: Cli, function: Callable[..., int | None], own: dict[str, Any]) -
         return cli.fail(error)
 
 
-def _cli(ctx: typer.Context, home: Path | None, *, as_json: bool, debug: bool) -> Cli:
-    """The options of a command, or of the group it belongs to: ``flyball ledger --json verify``."""
-    group = ctx.parent.params if ctx.parent is not None else {}
+def _cli(ctx: typer.Context) -> Cli:
+    """The options of a command and of its groups: ``flyball ledger --json verify``."""
     return Cli(
-        home=home or group.get("home"),
-        as_json=as_json or bool(group.get("as_json")),
-        debug=debug or bool(group.get("debug")),
+        home=_given(ctx, "home"),
+        as_json=bool(_given(ctx, "as_json")),
+        debug=bool(_given(ctx, "debug")),
         out=sys.stdout,
         opener=ctx.obj or _open,
     )
+
+
+def _given(ctx: typer.Context, name: str) -> Any:
+    """A common option: where it was typed, the innermost first, or else from the environment."""
+    here: Any = ctx
+    found: list[tuple[bool, Any]] = []
+    while here is not None:
+        if here.params.get(name):
+            source = here.get_parameter_source(name)
+            typed = source is None or source.name != "ENVIRONMENT"
+            found.append((typed, here.params[name]))
+        here = here.parent
+    found.sort(key=lambda one: not one[0])
+    return found[0][1] if found else None
 
 
 def _open(home: Path | None) -> Flyball:

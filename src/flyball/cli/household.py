@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flyball.configuration import KEY
 from flyball.domain.routing import Route
 from flyball.errors import AlreadyRunning, ConfigurationError
 
@@ -20,6 +22,9 @@ SAMPLE = "games"
 SEED = 7
 RATE = 4.0
 """Sessions of players a second: enough to look at, and hardly felt."""
+
+HANGS_AFTER_S = 30.0
+"""Seconds in which a worker's event loop must have come round; it does ten times a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,9 @@ class Household:
         sample: whether the sample's first turn is still to be asked for.
         sampled: whether this is the sample's household.
         players: whether simulated players use the API.
+        locked: whether the API asks for credentials that this process does not have.
         log_level: the least severe line that workers and players log.
+        certificate: file of the API's certificate; empty where it speaks plain HTTP.
     """
 
     home: Path
@@ -48,10 +55,13 @@ class Household:
     sampled: bool
     players: bool
     log_level: str
+    locked: bool = False
+    certificate: str = ""
 
     def children(self) -> list[Child]:
         """The processes to keep alive."""
         from flyball.executors.supervisor import Child
+        from flyball.serving.memory import RECYCLED
 
         python, home = (sys.executable, "-m"), ("--home", str(self.home))
         fd, logs = self.socket_fd, ("--log-level", self.log_level)
@@ -62,6 +72,8 @@ class Household:
                 name=f"worker-{number}",
                 argv=[*python, "flyball.serving", *home, "--fd", str(fd), *logs],
                 pass_fds=(fd,),
+                hangs_after_s=HANGS_AFTER_S,
+                again_at_once=(RECYCLED,),
             )
             for number in range(1, self.workers + 1)
         ]
@@ -72,17 +84,28 @@ class Household:
         return found
 
 
-def check(flyball: Flyball, *, sample: bool) -> None:
+def check(flyball: Flyball, *, sample: bool, players: bool = False) -> None:
     """Whether the household may start here.
+
+    Args:
+        sample: whether it is the sample's.
+        players: whether simulated players will use the API.
 
     Raises:
         AlreadyRunning: the home is held; says by whom.
-        ConfigurationError: there is no model for the sample.
+        ConfigurationError: there is no model for the sample, the certificate cannot be used, or
+            anybody could call, or nobody.
         StorageUnavailable: the home cannot be written.
     """
     from flyball.loop.lock import holder
+    from flyball.serving.tls import certificate_of
     from flyball.wiring import made
 
+    if certificate_of(flyball.settings.server) is not None and players:
+        raise ConfigurationError(
+            "the simulated players speak plain HTTP only; add --no-simulate, or leave "
+            "server.tls_certificate out"
+        )
     home = flyball.platform.home
     who = holder(home)
     if who is not None:
@@ -95,6 +118,43 @@ def check(flyball: Flyball, *, sample: bool) -> None:
         raise ConfigurationError(
             f"--sample needs a model called {SAMPLE!r} of the application {SAMPLE!r}; add "
             f"[models.{SAMPLE}] to flyball.toml, or leave --sample out"
+        )
+    _check_access(flyball, players=players)
+
+
+def asks_for_credentials(flyball: Flyball) -> bool:
+    """Whether callers of the API need credentials.
+
+    Raises:
+        ConfigurationError: they would not, and other machines could call.
+    """
+    from flyball.access import posture
+    from flyball.serving.edge.rebinding import is_loopback
+
+    host, setting = flyball.settings.server.host, flyball.settings.access.required
+    return posture.required(setting, host=host, loopback=is_loopback(host))
+
+
+def is_locked(flyball: Flyball) -> bool:
+    """Whether they do, and this process has none."""
+    return asks_for_credentials(flyball) and not os.environ.get(KEY)
+
+
+def _check_access(flyball: Flyball, *, players: bool) -> None:
+    """Refuse to listen where anybody could call, or nobody."""
+    from flyball.access import posture
+
+    if not asks_for_credentials(flyball):
+        return
+    posture.check_anybody(flyball.platform.records)
+    if limits := flyball.settings.access.limits:
+        from flyball.access.shared import Shared
+
+        Shared(limits)  # here, and not in each worker again and again
+    if players and is_locked(flyball):
+        raise ConfigurationError(
+            "callers need credentials here, and the simulated players have none; set the variable "
+            f"{KEY} to an API key with the scopes read and events, or add --no-simulate"
         )
 
 

@@ -13,9 +13,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flyball.cli.household import Household
+from flyball.configuration import KEY
 from flyball.executors.lifeline import tied
 
 LOOK_EVERY_S = 0.25
@@ -42,14 +44,15 @@ class Narrator(threading.Thread):
         sampling = self._sample() if self._house.sample else None
         try:
             api = self._house.api
-            if self._until(lambda: answer(f"{api}/health/live") is not None):
+            if self._until(lambda: self._asked(f"{api}/health/live") is not None):
                 self._tell(f"API ready: {api}/docs")
             if self._until(lambda: answer(f"{self._house.console}/api/models") is not None):
                 self._tell(f"console ready: {self._house.console}")
             if sampling is not None:
                 self._turn(sampling)
             ready = f"{api}/health/ready"  # asked first: a refused request is a line in the log
-            if self._house.sampled and self._until(lambda: answer(ready) is not None):
+            asks = self._house.sampled and not self._house.locked
+            if asks and self._until(lambda: self._asked(ready) is not None):
                 self._until(self._first_recommendation)
         finally:
             if sampling is not None:
@@ -75,12 +78,16 @@ class Narrator(threading.Thread):
 
     def _first_recommendation(self) -> bool:
         url = f"{self._house.api}/v1/recommendations/{PLAYER}?k=5"
-        found = answer(url)
+        found = self._asked(url)
         if found is None:
             return False
         titles = ", ".join(str(item["title"]) for item in found["items"][:3])
         self._tell(f"first recommendation: {url} ({titles}, ...)")
         return True
+
+    def _asked(self, url: str) -> Any:
+        """What the API answers with; None while it has nothing to answer with."""
+        return answer(url, self._house.certificate)
 
     def _until(self, holds: Callable[[], bool]) -> bool:
         """Wait until something holds; False if asked to stop before."""
@@ -94,11 +101,22 @@ class Narrator(threading.Thread):
         self._say(f"{time.monotonic() - self._began:5.1f} s  {line}")
 
 
-def answer(url: str) -> Any:
-    """The JSON that a server answers with; None while it is away or has nothing to answer with."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # always this machine
+def answer(url: str, certificate: str = "") -> Any:
+    """The JSON that a server answers with; None while it is away or has nothing to answer with.
+
+    Args:
+        certificate: file of the one that it must show, if it is HTTPS.
+    """
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]  # always here
+    if certificate:
+        from flyball.serving.tls import pinned
+
+        handlers.append(urllib.request.HTTPSHandler(context=pinned(Path(certificate))))
+    opener = urllib.request.build_opener(*handlers)
+    key = os.environ.get(KEY)
+    asked = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})  # noqa: S310
     try:
-        with opener.open(url, timeout=ANSWER_S) as found:
+        with opener.open(asked, timeout=ANSWER_S) as found:
             return json.load(found)
     except (OSError, ValueError, http.client.HTTPException):
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from contextlib import suppress
 from types import FrameType
@@ -62,25 +61,30 @@ def up(
     everything; a second one kills at once.
     """
     from flyball.cli import household
+    from flyball.console.guard import own_host
+    from flyball.executors.cores import usable_cores
     from flyball.serving.server import listening, url_of
     from flyball.telemetry import logs
 
     logs.configure(level="info" if cli.debug else "warning")
     server = cli.flyball.settings.server
-    household.check(cli.flyball, sample=sample)
+    household.check(cli.flyball, sample=sample, players=sample and simulate)
     cli.out = _own_output(cli.out)
     with listening(server.host, _or(port, server.port)) as sock:
-        page = _free_port(server.host, _or(console_port, server.console_port))
+        console = own_host(server.host)
+        page = _free_port(console, _or(console_port, server.console_port))
         house = household.Household(
             home=cli.flyball.platform.home,
-            api=url_of(sock),
-            console=f"http://{_reached(server)}:{page}",
+            api=url_of(sock, tls=bool(server.tls_certificate)),
+            console=f"http://[{console}]:{page}" if ":" in console else f"http://{console}:{page}",
             console_port=page,
             socket_fd=sock.fileno(),
-            workers=workers or server.workers or _cores(),
+            workers=workers or server.workers or usable_cores(),
             sample=sample and household.needs_sample(cli.flyball),
             sampled=sample,
             players=sample and simulate,
+            locked=household.is_locked(cli.flyball),
+            certificate=server.tls_certificate,
             log_level="info" if cli.debug else "warning",
         )
         household.prepare(cli.flyball)
@@ -128,8 +132,8 @@ def _introduce(cli: Cli, house: Household, server: Server) -> None:
     cli.out.flush()
     if server.host not in ("127.0.0.1", "::1", "localhost"):
         typer.echo(
-            f"warning: other machines can reach {server.host}, and the API has no authentication; "
-            "set server.host to 127.0.0.1 unless a proxy in front of it has",
+            f"other machines can reach the API at {server.host}, with credentials; the console "
+            "asks for none and is for this machine only",
             err=True,
         )
 
@@ -175,12 +179,3 @@ def _kill(supervisor: Supervisor) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
     os._exit(INTERRUPTED)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _reached(server: Server) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104 - compared only
-    return f"[{host}]" if ":" in host else host

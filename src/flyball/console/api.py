@@ -12,8 +12,10 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from flyball import __version__
+from flyball.access.audit import Audit
 from flyball.answers import ModelStatus, RolledBack, VersionDetails
 from flyball.console import traffic
+from flyball.console.audited import Audited
 from flyball.console.guard import Guard
 from flyball.domain.deployment import Deployment
 from flyball.domain.ledger import LedgerRow
@@ -62,8 +64,12 @@ class Health(BaseModel):
     status: str
 
 
-def create_app(flyball: Flyball) -> FastAPI:
-    """The control API of one installation, guarded, without the page."""
+def create_app(flyball: Flyball, audit: Audit | None = None) -> FastAPI:
+    """The control API of one installation, guarded, without the page.
+
+    Args:
+        audit: is told what changes something and what is refused.
+    """
     app = FastAPI(
         title="Flyball control API",
         version=__version__,
@@ -75,6 +81,8 @@ def create_app(flyball: Flyball) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(Guard)
+    if audit is not None:
+        app.add_middleware(Audited, audit=audit)
     api = ControlApi(flyball)
     models, version = "/api/models/{model}", "/api/models/{model}/versions/{version}"
     for path, handler, tag in (

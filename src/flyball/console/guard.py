@@ -47,6 +47,11 @@ def check_host(host: str) -> str:
     return host
 
 
+def own_host(host: str) -> str:
+    """Where the control process listens if the API does on ``host``: where nobody else is."""
+    return host if host in LOOPBACK else "127.0.0.1"
+
+
 class Guard:
     """ASGI middleware: refuses what another page sent, and says what this page may load."""
 

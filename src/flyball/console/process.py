@@ -10,9 +10,10 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from flyball.access.audit import Audit, of_home
 from flyball.configuration import load
 from flyball.console.api import create_app
-from flyball.console.guard import check_host
+from flyball.console.guard import check_host, own_host
 from flyball.errors import AlreadyRunning, EnvironmentFailed
 from flyball.loop import lock
 from flyball.loop.controller import Controller
@@ -34,7 +35,7 @@ def serve(home: Path, *, port: int, host: str | None = None, stop: Stop | None =
         home: the installation.
         port: of the control API and the console; 0 takes a free one. Announced on standard output,
             as one line of JSON, once they answer.
-        host: to listen on; default ``server.host``. Loopback only.
+        host: to listen on; default ``server.host``, or loopback where that is not. Loopback only.
         stop: told of signals; must have been made in the main thread.
 
     Raises:
@@ -45,13 +46,14 @@ def serve(home: Path, *, port: int, host: str | None = None, stop: Stop | None =
     settings = load(home)
     with (
         Flyball(config=settings) as flyball,
-        _socket(flyball.platform.home, check_host(host or settings.server.host), port) as sock,
+        _socket(flyball.platform.home, _host(host, settings.server.host), port) as sock,
     ):
         url = url_of(sock)
         with engine(flyball.platform, lock.CONTROL):
             controller = Controller(flyball.platform)
+            audit = of_home(settings, flyball.platform.clock)
             server = OwnEnd(
-                _app(flyball),
+                _app(flyball, audit),
                 lambda: _ready(url, flyball.platform.home),
                 ws="websockets-sansio",
                 lifespan="on",
@@ -59,17 +61,23 @@ def serve(home: Path, *, port: int, host: str | None = None, stop: Stop | None =
             )
             stop.attach(server)
             controller.start()
+            audit.start()
             try:
                 server.run(sockets=[sock])
             finally:
                 _end_within(CLOSE_S)
+                audit.stop()
                 controller.close()
 
 
-def _app(flyball: Flyball) -> FastAPI:
+def _host(asked: str | None, of_api: str) -> str:
+    return own_host(of_api) if asked is None else check_host(asked)
+
+
+def _app(flyball: Flyball, audit: Audit) -> FastAPI:
     from flyball.console.page import add_page
 
-    app = create_app(flyball)
+    app = create_app(flyball, audit)
     add_page(app, flyball)
     return app
 

@@ -23,6 +23,7 @@ class ForgottenPerson:
         pseudonym: theirs; the id is not kept.
         at: when, UTC. Later rows are taken again.
         events: how many events were removed.
+        lists: how many lists that were shown to them.
         rows: how many rows of the dataset.
         quarantined: how many rows of quarantines.
         files: names of the dataset's files that were written anew.
@@ -35,6 +36,7 @@ class ForgottenPerson:
     pseudonym: str
     at: datetime
     events: int
+    lists: int
     rows: int
     quarantined: int
     files: tuple[str, ...]
@@ -73,13 +75,19 @@ class Privacy(Part):
             actor=self.actor,
             scratch=platform.scratch(),
         )
-        forget = Forget(eraser=eraser, pseudonyms=platform.pseudonyms, events=platform.events)
+        forget = Forget(
+            eraser=eraser,
+            pseudonyms=platform.pseudonyms,
+            events=platform.events,
+            served=platform.served,
+        )
         done = forget(user, reason=reason)
         return ForgottenPerson(
             model=model,
             pseudonym=done.forgotten.pseudonym,
             at=done.forgotten.at,
             events=done.events,
+            lists=done.lists,
             rows=done.erased.rows,
             quarantined=done.erased.quarantined,
             files=done.erased.files,

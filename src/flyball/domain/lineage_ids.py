@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from flyball.domain.lineage import Kind, key_of
 from flyball.domain.lineage_graph import Recorded
 from flyball.domain.nearest import nearest
-from flyball.domain.traffic import answered_by
+from flyball.domain.traffic import claimed_version
 from flyball.errors import NotFound
 
 _SHORTEST = 4
@@ -65,7 +65,7 @@ def _answers(recorded: Recorded, id: str) -> Iterable[Known]:
     """The answer with that id, if it is one: once for each model with the version it names."""
     model, slash, rest = id.partition("/")
     answer = rest if slash else id
-    version = answered_by(answer)
+    version = claimed_version(answer)
     for one in recorded.versions:
         if one.name == version and (not slash or one.model == model):
             yield Kind.PREDICTION, f"{one.model}/{answer}"
@@ -97,7 +97,7 @@ def _ambiguous(asked: str, matching: Sequence[Known]) -> str:
 
 
 def _unknown(asked: str, id: str, known: Sequence[Known]) -> str:
-    version = answered_by(_tail(id) or id)
+    version = claimed_version(_tail(id) or id)
     if version is not None:
         return (
             f"the answer {asked!r} was given by version {version}, which is not recorded here; "

@@ -12,6 +12,8 @@ MIN_KEY_BYTES = 16
 PSEUDONYM = r"^[0-9a-f]{24}$"
 """What a pseudonym looks like."""
 
+_DERIVED = b"flyball derived"
+
 ERASE = "erase"
 """What the ledger calls it when a person's rows were removed; its subject is their pseudonym."""
 
@@ -41,3 +43,7 @@ class Pseudonyms:
         # surrogatepass: an id from broken JSON may hold a lone surrogate, and still needs one
         raw = value.encode("utf-8", "surrogatepass")
         return blake2b(raw, key=self.key, digest_size=12).hexdigest()
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of its own for another purpose, 32 bytes: it tells nothing of this one."""
+        return blake2b(purpose.encode(), key=self.key, digest_size=32, person=_DERIVED).digest()

@@ -21,6 +21,12 @@ def slug(text: str) -> str:
     return _NOT_ALPHANUMERIC.sub("-", spelled).strip("-")
 
 
+def folded(text: str) -> str:
+    """The text without case and accents, for comparing; letters of all scripts stay."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).strip()
+
+
 def many(count: int, what: str, plural: str = "") -> str:
     """``count`` things: "1 row", "2,000 rows", "2 batches"; ``plural`` where it is another."""
     several = plural or what + ("es" if what.endswith("ch") else "s")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
+from hmac import compare_digest
 
 from flyball.domain.names import VersionName
 from flyball.domain.validation import Verdict
@@ -22,18 +24,132 @@ class EventType(StrEnum):
     DISLIKE = "dislike"
 
 
-def answer_id(version: str, nonce: str) -> str:
-    """The id of one answer: it says which version gave it. ``nonce`` is unique, hex digits."""
-    return f"{nonce}.{version}"
+class Join(StrEnum):
+    """What an event says of the answer that led to it."""
+
+    JOINED = "joined"  # to one of our answers, in time
+    ORPHAN = "orphan"  # an id that we never gave, or that was changed, or of the future
+    LATE = "late"  # to one of our answers, too long ago
+    UNATTRIBUTED = "unattributed"  # no id
 
 
-def answered_by(answer: str) -> str | None:
-    """The version named in an answer's id, or None where the id is not one of ours."""
-    nonce, _, version = answer.partition(".")
+AHEAD = timedelta(minutes=5)
+"""How far clocks of our machines may differ: an answer from later than this is none of ours."""
+
+JOIN_WITHIN = timedelta(days=7)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME, _NONCE = 12, 22
+"""Characters of an id until the end of its time, and of its nonce; its signature follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the id of an answer tells: which version gave it, and when (UTC)."""
+
+    version: str
+    at: datetime
+
+
+class Answers:
+    """Gives answers their ids and reads them again, on any worker, without looking anything up.
+
+    An id is ``"<time><random><signature>.<version>"``: milliseconds since 1970 (12 hex digits), 10
+    random hex digits, and 12 of a keyed BLAKE2b over both and the version. So nobody without the
+    key can credit a version with what it did not earn. Thread-safe.
+
+    Args:
+        key: secret, 1 to 64 bytes; one a model, the same for all its workers.
+        within: how long after an answer an event still counts for it.
+    """
+
+    def __init__(self, key: bytes, *, within: timedelta = JOIN_WITHIN) -> None:
+        self.within = within
+        self._keyed = blake2b(key=key, digest_size=6)
+
+    def new(self, version: str, now_ms: int, random_hex: str) -> str:
+        """The id of one answer.
+
+        Args:
+            version: which gave it.
+            now_ms: milliseconds since 1970, before the year 10000.
+            random_hex: 10 hex digits; no two answers of a millisecond may share them.
+        """
+        nonce = f"{now_ms:012x}{random_hex}"
+        return f"{nonce}{self._signature(nonce, version)}.{version}"
+
+    def read(self, answer_id: str) -> Answered | None:
+        """What an id tells; None where it is not one of ours, or was changed."""
+        head, _, version = answer_id.partition(".")
+        nonce, signed = head[:_NONCE], head[_NONCE:].encode("utf-8", "surrogatepass")
+        if not compare_digest(signed, self._signature(nonce, version).encode()):
+            return None
+        at_ms = int(nonce[:_TIME], 16)
+        return Answered(version=version, at=_EPOCH + timedelta(milliseconds=at_ms))
+
+    def join(self, answer_id: str, received_at: datetime) -> tuple[Join, str]:
+        """Whether an event counts for an answer, and the version that gave it.
+
+        Args:
+            answer_id: as the event names it; empty where it names none.
+            received_at: when the event reached us, UTC; what its sender says can't be relied on.
+        """
+        if not answer_id:
+            return Join.UNATTRIBUTED, ""
+        answered = self.read(answer_id)
+        if answered is None or answered.at - received_at > AHEAD:
+            return Join.ORPHAN, ""
+        late = received_at - answered.at > self.within
+        return (Join.LATE if late else Join.JOINED), answered.version
+
+    def _signature(self, nonce: str, version: str) -> str:
+        signed = self._keyed.copy()  # the key is in it already: half the work of a new one
+        signed.update(f"{nonce}{version}".encode("utf-8", "surrogatepass"))
+        return signed.hexdigest()
+
+
+def claimed_version(answer_id: str) -> str | None:
+    """The version that an answer's id names, unverified; None where it names none.
+
+    For showing and tracing. What counts for a version goes through ``Answers.join``.
+    """
+    nonce, _, version = answer_id.partition(".")
     try:
         return str(VersionName.parse(version)) if nonce else None
     except InvalidRequest:
         return None
+
+
+@dataclass(slots=True)
+class Shown:
+    """A list that was answered; never changed once made (not frozen: made on the hot path).
+
+    Attributes:
+        recommendation_id: of the answer.
+        shown_at: milliseconds since 1970.
+        model, version, variant: who answered.
+        share: the probability that this user got this variant, in (0, 1].
+        user_id: as the data knows them; empty where nobody was named.
+        k: how many items were asked for.
+        item_ids: the list, the best first.
+        propensities: of each, the probability of being put at its place by this variant.
+        fallback: who stood in for the variant; empty where it answered itself.
+        filtered: whether the request left only some items.
+        trace_id: of the distributed trace (W3C); empty where there is none.
+    """
+
+    recommendation_id: str
+    shown_at: int
+    model: str
+    version: str
+    variant: str
+    share: float
+    user_id: str
+    k: int
+    item_ids: Sequence[str]
+    propensities: Sequence[float]
+    fallback: str
+    filtered: bool
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

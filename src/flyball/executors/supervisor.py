@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,8 @@ import structlog
 from flyball.executors.lifeline import tied
 
 _STOP = object()
+_ABORT_S = 5.0
+"""Seconds that a hanging process has to show where it hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +31,17 @@ class Child:
         argv: program and arguments.
         env: its whole environment; None for this process's own.
         pass_fds: file descriptors it inherits under the same numbers.
+        hangs_after_s: if above 0, it takes ``--heartbeat FD`` and writes to that pipe at least this
+            often, once it has begun to; else it is ended with SIGABRT, and started again.
+        again_at_once: exit codes with which it asks to be started again without a wait.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] | None = None
     pass_fds: Sequence[int] = ()
+    hangs_after_s: float = 0.0
+    again_at_once: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,33 +143,60 @@ class Supervisor:
         kept.due = None
         kept.started = time.monotonic()
         child = kept.child
-        kept.process = subprocess.Popen(
-            tied(child.argv),
+        argv, fds = [*child.argv], [*child.pass_fds]
+        heard, beat = os.pipe() if child.hangs_after_s else (-1, -1)
+        if child.hangs_after_s:
+            argv += ["--heartbeat", str(beat)]
+            fds.append(beat)
+        process = kept.process = subprocess.Popen(
+            tied(argv),
             stdin=subprocess.PIPE,  # held open: its end tells the child that we are gone
-            pass_fds=tuple(child.pass_fds),
+            pass_fds=fds,
             env=None if child.env is None else dict(child.env),
             start_new_session=True,
         )
-        threading.Thread(target=self._wait, args=(kept, kept.process), daemon=True).start()
+        threading.Thread(target=self._wait, args=(kept, process), daemon=True).start()
+        if child.hangs_after_s:
+            os.close(beat)
+            threading.Thread(target=self._listen, args=(child, process, heard), daemon=True).start()
 
     def _wait(self, kept: _Kept, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         self._news.put(kept)
+
+    def _listen(self, child: Child, process: subprocess.Popen[bytes], heard: int) -> None:
+        """End a process whose heart stops; it may take its time to the first beat."""
+        ears = select.poll()
+        ears.register(heard, select.POLLIN)
+        with open(heard, "rb", buffering=0) as beats:
+            while beats.read(4096):
+                if ears.poll(child.hangs_after_s * 1000):
+                    continue
+                self._log.error(
+                    "a process hangs and is ended; its threads are shown above the next line",
+                    process=child.name,
+                    pid=process.pid,
+                    silent_s=child.hangs_after_s,
+                )
+                _abort(process)
+                return
 
     def _ended(self, kept: _Kept) -> None:
         process, kept.process = kept.process, None
         assert process is not None
         _forget(process)
         now = time.monotonic()
-        wait_s, kept.crashes = self._backoff.wait_s(kept.crashes, now - kept.started)
+        lived = now - kept.started
+        about = {"process": kept.child.name, "pid": process.pid, "after_s": round(lived, 1)}
+        how = _how(process.returncode)
+        if process.returncode in kept.child.again_at_once and lived >= self._backoff.first_s:
+            kept.due, kept.crashes = now, 0
+            self._log.warning("a process asked to be started again", **about, ended_with=how)
+            return
+        wait_s, kept.crashes = self._backoff.wait_s(kept.crashes, lived)
         kept.due = now + wait_s
         self._log.warning(
-            "a process ended and is started again",
-            process=kept.child.name,
-            pid=process.pid,
-            ended_with=_how(process.returncode),
-            after_s=round(now - kept.started, 1),
-            next_try_in_s=wait_s,
+            "a process ended and is started again", **about, ended_with=how, next_try_in_s=wait_s
         )
 
     def _stop_all(self) -> None:
@@ -183,6 +218,16 @@ class Supervisor:
                 )
             _forget(kept.process)
             kept.process = None
+
+
+def _abort(process: subprocess.Popen[bytes]) -> None:
+    """SIGABRT, at which Python shows where its threads are; then SIGKILL."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGABRT)
+        try:
+            process.wait(_ABORT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _forget(process: subprocess.Popen[bytes]) -> None:

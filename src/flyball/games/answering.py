@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.errors import DeploymentError
 from flyball.recommend.rerank import rerank
 from flyball.recommend.rules import Ruled
 
@@ -51,6 +52,9 @@ class Wishes(TypedDict, total=False):
     now: datetime | None
 
 
+OUT = np.float32(-np.inf)
+"""The score of a game that may not be answered."""
+
 BLOCKS = 256
 """Of which the best are looked at first; as many as are sorted in no time."""
 
@@ -77,12 +81,12 @@ class Barrier:
             return not self.passing[column]
         return self.columns is not None and bool((self.columns == column).any())
 
-    def close(self, allowed: NDArray[np.bool_]) -> None:
-        """Clear the places of all games it stops."""
+    def close(self, scores: NDArray[np.float32]) -> None:
+        """Write ``-inf`` in the places of all games it stops."""
         if self.passing is not None:
-            allowed &= self.passing
+            np.minimum(scores, _limits(self.passing), out=scores)
         if self.columns is not None:
-            allowed[self.columns] = False
+            scores[self.columns] = OUT
 
 
 class Slate:
@@ -105,7 +109,7 @@ class Slate:
         barriers: Sequence[Barrier],
         *,
         calibration: Calibration,
-        fame: NDArray[np.int64],
+        fame: NDArray[np.integer[Any]],
         features: NDArray[np.float32] | csr_matrix | None = None,
         diversity: float = 0.0,
         rules: RulesHere | None = None,
@@ -114,19 +118,28 @@ class Slate:
         self.scores, self.barriers, self.calibration = scores, barriers, calibration
         self._fame = fame
         self._features, self._diversity = features, diversity
-        allowed = np.ones(len(scores), dtype=np.bool_)
+        self._open = scores.copy()
         for barrier in barriers:
-            barrier.close(allowed)
-        self._allowed = allowed
+            barrier.close(self._open)
         if rules is not None and now is not None and rules.active(now):
+            allowed = self._open > OUT
             self._ruled = rules.rules.apply(scores, allowed, now, calibration=calibration)
         else:
-            self._ruled = Ruled(np.where(allowed, scores, np.float32(-np.inf)))
+            self._ruled = Ruled(self._open)
 
     @cached_property
     def size(self) -> int:
         """How many games may be answered."""
-        return int(np.count_nonzero(self._allowed))
+        return int(np.count_nonzero(self._open > OUT))
+
+    def check_finite(self) -> None:
+        """Whether the scores are numbers: what is none is never answered, and may hide the rest.
+
+        Raises:
+            DeploymentError: they are not.
+        """
+        if np.isnan(self.scores).any():
+            raise DeploymentError("the model scored a game with what is no number")
 
     def best(self, k: int) -> NDArray[np.int64]:
         """The list: at most ``k`` columns, best first."""
@@ -162,7 +175,18 @@ class Slate:
         return rerank(pool, chances, self._features, k=k, diversity=self._diversity)
 
 
-def top(scores: NDArray[np.float32], k: int, fame: NDArray[np.int64]) -> NDArray[np.int64]:
+def _limits(passing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Infinity for games that pass, ``-inf`` for others: the two differ in the sign's bit only.
+
+    Several times as quick as ``np.where``, which guesses wrong for every other game.
+    """
+    bits = passing.astype(np.uint32)
+    bits <<= 31
+    bits ^= OUT.view(np.uint32)
+    return bits.view(np.float32)
+
+
+def top(scores: NDArray[np.float32], k: int, fame: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Indices of the ``k`` best scores, best first; equal ones by rising ``fame``.
 
     As ``flyball.recommend.top_k``, for one list and several times quicker: a bound below the k-th
@@ -175,7 +199,7 @@ def top(scores: NDArray[np.float32], k: int, fame: NDArray[np.int64]) -> NDArray
         fame: shape (n_items,), distinct.
     """
     bound = _bound(scores, k)
-    found = np.flatnonzero(scores >= bound if bound > -np.inf else scores > -np.inf)
+    found = (scores >= bound if bound > OUT else scores > OUT).nonzero()[0]
     if len(found) > max(4 * k, BLOCKS):
         values = scores[found]
         least = np.sort(values)[-k]
@@ -192,5 +216,6 @@ def _bound(scores: NDArray[np.float32], k: int) -> float:
     size = len(scores) // blocks
     if size < 2:
         return -np.inf
-    best = scores[: size * blocks].reshape(size, blocks).max(axis=0)
-    return float(np.sort(best)[-k])
+    best = np.maximum.reduce(scores[: size * blocks].reshape(size, blocks), axis=0)
+    best.partition(blocks - k)
+    return float(best[blocks - k])

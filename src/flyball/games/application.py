@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flyball.domain.schema import Schema
     from flyball.games.business_rules import GameRules
-    from flyball.ports import Evaluation, Host, Model, Prepared, Servable, Tables
+    from flyball.ports import Evaluation, Host, Inference, Model, Prepared, Servable, Tables
 
 PROBED_PLAYERS = 64
 
@@ -109,6 +109,13 @@ class GamesApplication:
         from flyball.games.routes import routes
 
         return routes(host)
+
+    def inference(self, host: Host) -> Inference:
+        """Recommendations in tensors; see ``infer``."""
+        from flyball.games.infer import GamesInference
+        from flyball.games.lists import Lists
+
+        return GamesInference(host, Lists(host).recommended)
 
     def scoring_probe(self, servable: Servable) -> Callable[[], None]:
         """Answers one known player at each call, going round over an even sample of them."""

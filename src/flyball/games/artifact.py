@@ -3,8 +3,12 @@
 ::
 
     games.json        format, the model's family and its version, how many games and players
-    items.npy         game ids, sorted, fixed-width Unicode; column c of the model is items[c]
-    catalogue.json    what is known of each of them
+    items.npy         game ids, sorted, fixed-width UTF-8; column c of the model is items[c]
+    catalogue.jsonl   what is known of each of them, a line each; catalogue_starts.npy: where
+    titles.txt        their titles without case and accents, a line each; titles_starts.npy: where
+    facts_*           the same facts by column, as ``facts`` says
+    search/           the index for searching titles and facts
+    fame.npy          int32, shape (n_games,): by falling popularity, then by id; 0 is the first
     popularity.npy    int32, shape (n_games,): players who have the game
     shares.npy        float32, shape (n_games,): the same as a share, what is long ago counting less
     embeddings.npy    float32, shape (n_games, d): unit rows, what is known of the games; if any is
@@ -28,7 +32,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import msgspec
 import numpy as np
@@ -38,13 +42,14 @@ from flyball.domain.canonical import canonical_json
 from flyball.errors import (
     ArtifactCorrupt,
     ConfigurationError,
-    NotFound,
     StorageUnavailable,
     TrainingError,
 )
 from flyball.games.catalogue import Catalogue
+from flyball.games.ids import Columns, Ids, open_keys
 from flyball.games.meaning import covered, write_meaning
-from flyball.recommend.arrays import write_array
+from flyball.games.search_index import SearchIndex
+from flyball.recommend.arrays import open_array, write_array
 from flyball.recommend.calibrated import open_calibration
 from flyball.recommend.histories import History
 from flyball.recommend.newcomers import Covering
@@ -56,7 +61,7 @@ if TYPE_CHECKING:
     from flyball.recommend.split import Fold
     from flyball.stats.probability import Calibration
 
-FORMAT = 2
+FORMAT = 3
 DIMENSIONS = 64
 """Of the vectors of what is known of a game."""
 
@@ -104,17 +109,19 @@ def write(
     if fold.train.features is not None:
         vectors = embeddings(fold.train.features, DIMENSIONS)
         write_array(directory, "embeddings", vectors)
-    write_array(directory, "items", items)
     write_array(directory, "users", users)
     write_array(directory, "indptr", whole.matrix.indptr.astype(np.int32))
     write_array(directory, "indices", whole.matrix.indices.astype(np.int32))
-    write_array(directory, "popularity", whole.counts.astype(np.int32))
+    popularity = whole.counts.astype(np.int32)
+    write_array(directory, "popularity", popularity)
+    write_array(directory, "fame", _fame(popularity))
+    catalogue.save(directory)
+    SearchIndex.of(catalogue, popularity).save(directory / "search")
     for name, values in (("hours", whole.hours), ("days", whole.days)):
         if values is not None:
             write_array(directory, name, values)
     about = About(FORMAT, model.family, model.version, len(items), len(users))
     try:
-        catalogue.save(directory / "catalogue.json")
         (directory / "games.json").write_bytes(canonical_json(msgspec.to_builtins(about)))
     except OSError as error:
         raise StorageUnavailable(
@@ -132,9 +139,11 @@ class Artifact:
         catalogue: game ``c`` of it is column ``c`` of the model.
         items: shape (n_games,), game ids, sorted.
         index: the column of a game id.
+        search: finds games by text.
         popularity: int32, shape (n_games,), players who have it.
         shares: float32, shape (n_games,), the same as a share of all players, in [0, 1], what is
             long ago counting less: what players are shown of whom nothing is known.
+        fame: shape (n_games,), distinct: games of equal score come by rising fame.
         calibration: what scores of the model mean; ``popular``: what ``shares`` do.
         embeddings: what is known of the games, as vectors; None where nothing is.
         newest: the last of ``days``; 0 where they are not known.
@@ -145,22 +154,25 @@ class Artifact:
     about: About
     model: Recommender
     catalogue: Catalogue
-    items: tuple[str, ...]
     popularity: NDArray[np.int32]
     users: NDArray[np.bytes_]
     indptr: NDArray[np.int32]
     indices: NDArray[np.int32]
     shares: NDArray[np.float32]
+    fame: NDArray[np.int32]
+    search: SearchIndex
     calibration: Calibration
     popular: Calibration
     embeddings: NDArray[np.float32] | None = None
     hours: NDArray[np.float32] | None = None
     days: NDArray[np.float32] | None = None
-    index: dict[str, int] = field(init=False, repr=False)
+    items: Ids = field(init=False, repr=False)
+    index: Columns = field(init=False, repr=False)
     newest: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "index", {item: n for n, item in enumerate(self.items)})
+        object.__setattr__(self, "items", self.catalogue.ids)
+        object.__setattr__(self, "index", Columns(self.items))
         newest = 0.0 if self.days is None else float(self.days.max(initial=0.0))
         object.__setattr__(self, "newest", newest)
 
@@ -173,20 +185,18 @@ class Artifact:
             ConfigurationError: no installed plug-in provides the model's family.
         """
         about = _about(directory / "games.json")
-        try:
-            catalogue = Catalogue.load(directory / "catalogue.json")
-        except NotFound as error:
-            raise _damaged(directory, str(error)) from error
+        catalogue = Catalogue.load(directory)
         opened = cls(
             about=about,
             model=_model(about, directory / "model"),
             catalogue=catalogue,
-            items=tuple(_array(directory, "items", "U").tolist()),
-            popularity=_array(directory, "popularity", "i"),
-            users=_array(directory, "users", "S"),
-            indptr=_array(directory, "indptr", "i"),
-            indices=_array(directory, "indices", "i"),
-            shares=_array(directory, "shares", "f"),
+            popularity=open_array(directory, "popularity", ndim=1, dtype=np.int32),
+            users=open_keys(directory, "users"),
+            indptr=open_array(directory, "indptr", ndim=1, dtype=np.int32),
+            indices=open_array(directory, "indices", ndim=1, dtype=np.int32),
+            shares=open_array(directory, "shares", ndim=1),
+            fame=open_array(directory, "fame", ndim=1, dtype=np.int32),
+            search=SearchIndex.load(directory / "search"),
             calibration=open_calibration(directory, "calibration"),
             popular=open_calibration(directory, "calibration_popular"),
             embeddings=_optional(directory, "embeddings", ndim=2),
@@ -211,15 +221,15 @@ class Artifact:
         key = user.encode("utf-8", "replace")
         if len(key) > self.users.dtype.itemsize:  # searchsorted would copy every id to widen it
             return None
-        row = int(np.searchsorted(self.users, np.array(key, dtype=self.users.dtype)))
+        row = int(self.users.searchsorted(key))
         return row if row < len(self.users) and self.users[row] == key else None
 
     def _require_consistent(self, directory: Path) -> None:
         n_games, n_players = self.about.n_games, self.about.n_players
         rises = np.all(np.diff(self.indptr) >= 0) if len(self.indptr) else False
         if not (
-            len(self.items) == len(self.popularity) == len(self.catalogue) == n_games > 0
-            and len(self.shares) == n_games
+            len(self.popularity) == len(self.catalogue) == n_games > 0
+            and len(self.shares) == len(self.fame) == len(self.search) == n_games
             and (self.embeddings is None or len(self.embeddings) == n_games)
             and all(g.game_id == i for g, i in zip(self.catalogue, self.items, strict=True))
             and len(self.users) == n_players == len(self.indptr) - 1
@@ -232,6 +242,12 @@ class Artifact:
             and self.model.n_items == n_games
         ):
             raise _damaged(directory, "its files do not fit each other")
+
+
+def _fame(popularity: NDArray[np.int32]) -> NDArray[np.int32]:
+    fame = np.empty(len(popularity), dtype=np.int32)
+    fame[np.argsort(-popularity, kind="stable")] = np.arange(len(fame))
+    return fame
 
 
 def _about(path: Path) -> About:
@@ -269,19 +285,8 @@ def _family(name: str) -> type[Recommender]:
     return cast("type[Recommender]", found[0].load())
 
 
-def _array(directory: Path, name: str, kind: str, ndim: int = 1) -> NDArray[Any]:
-    path = directory / f"{name}.npy"
-    try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise _damaged(directory, f"{path.name} cannot be read: {error}") from error
-    if array.dtype.kind != kind or array.ndim != ndim:
-        raise _damaged(directory, f"{path.name} holds {array.dtype} of shape {array.shape}")
-    return array
-
-
 def _optional(directory: Path, name: str, ndim: int = 1) -> NDArray[np.float32] | None:
-    return _array(directory, name, "f", ndim) if (directory / f"{name}.npy").exists() else None
+    return open_array(directory, name, ndim=ndim) if (directory / f"{name}.npy").exists() else None
 
 
 def _damaged(directory: Path, reason: str) -> ArtifactCorrupt:

@@ -37,11 +37,11 @@ from numpy.typing import NDArray
 
 from flyball.domain.nearest import did_you_mean
 from flyball.errors import ConfigurationError
-from flyball.games.catalogue import folded
 from flyball.recommend.rules import Boost, Pin, Rules
 
 if TYPE_CHECKING:
-    from flyball.games.catalogue import Catalogue, Game
+    from flyball.games.catalogue import Catalogue
+    from flyball.games.facts import Kind
 
 SINCE_EVER = datetime.min.replace(tzinfo=UTC)
 FOR_GOOD = datetime.max.replace(tzinfo=UTC)
@@ -168,22 +168,17 @@ def _require_room(pins: Sequence[PinRule]) -> None:
 
 
 def _boost(rule: BoostRule, catalogue: Catalogue, index: Mapping[str, int]) -> Boost:
-    genres, tags, developers, publishers = (
-        frozenset(map(folded, names))
-        for names in (rule.genres, rule.tags, rule.developers, rule.publishers)
+    facts = catalogue.facts
+    games = [index[game_id] for game_id in rule.games if game_id in index]
+    kinds: tuple[tuple[Kind, tuple[Name, ...]], ...] = (
+        ("genre", rule.genres),
+        ("tag", rule.tags),
+        ("developer", rule.developers),
+        ("publisher", rule.publishers),
     )
-
-    def fits(game: Game) -> bool:
-        return not (
-            genres.isdisjoint(map(folded, game.genres))
-            and tags.isdisjoint(map(folded, game.tags))
-            and developers.isdisjoint((folded(game.developer or ""),))
-            and publishers.isdisjoint((folded(game.publisher or ""),))
-        )
-
-    fitting = np.array([fits(game) for game in catalogue], dtype=np.bool_)
-    fitting[[index[game_id] for game_id in rule.games if game_id in index]] = True
-    return Boost(items=fitting, factor=rule.factor, start=rule.since, end=rule.until)
+    fitting = [facts.columns(kind, name) for kind, names in kinds for name in names]
+    columns = np.concatenate([np.array(games, dtype=np.int64), *fitting])
+    return Boost(items=columns, factor=rule.factor, start=rule.since, end=rule.until)
 
 
 def _require_known_keys(document: Mapping[str, Any]) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from flyball.domain.text import slug
-from flyball.errors import ArtifactCorrupt, InvalidRequest, NotFound
+from flyball.domain.text import folded, slug
+from flyball.errors import ArtifactCorrupt, InvalidRequest
+from flyball.games.cursor import cursor_after, last_id
+from flyball.games.facts import Facts
+from flyball.games.ids import Ids, open_keys, sorted_keys
+from flyball.games.json_lines import JsonLines
+from flyball.games.texts import Texts
+from flyball.recommend.arrays import write_array
+
+if TYPE_CHECKING:
+    from flyball.games.facts import Kind
 
 
 def _words(text: str) -> frozenset[str]:
@@ -40,6 +46,9 @@ TAGS = _words(
     "retro roguelike sandbox sci-fi soulslike space stealth story-rich superhero survival tactics "
     "third-person tower-defense turn-based visual-novel vr western zombies"
 )
+
+FILE = "catalogue.jsonl"
+"""A game a line, as it stands in an artifact."""
 
 LONGEST_ID = 128
 """Characters of a game id: no request can name a longer one."""
@@ -136,33 +145,28 @@ def merged(listed: Game | None, known: Game | None) -> Game | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Catalogue:
     """An immutable collection of games, ordered by game id.
 
-    Attributes:
+    Args:
         games: shape (n,), ids rising and distinct.
+        ids, titles, facts: the same in other words (titles folded); None: made when asked for.
 
     Raises:
         InvalidRequest: the ids do not rise strictly.
     """
 
-    games: tuple[Game, ...]
-    _ids: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    _by_id: Mapping[str, Game] = field(init=False, repr=False, compare=False)
-    _search_texts: tuple[str, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        ids = tuple(game.game_id for game in self.games)
-        for earlier, later in pairwise(ids):
-            if earlier >= later:
-                raise InvalidRequest(
-                    f"game {later!r} follows {earlier!r} in a catalogue; order the games by id, "
-                    "each id once (Catalogue.of does)"
-                )
-        object.__setattr__(self, "_ids", ids)
-        object.__setattr__(self, "_by_id", dict(zip(ids, self.games, strict=True)))
-        object.__setattr__(self, "_search_texts", tuple(folded(g.title) for g in self.games))
+    def __init__(
+        self,
+        games: Sequence[Game],
+        ids: Ids | None = None,
+        titles: Texts | None = None,
+        facts: Facts | None = None,
+    ) -> None:
+        if ids is None:
+            ids = _rising(games)
+        self.games, self.ids = games, ids
+        self._titles, self._facts = titles, facts
 
     @classmethod
     def of(cls, titles: Mapping[str, str], listed: Mapping[str, Game] | None = None) -> Self:
@@ -181,34 +185,57 @@ class Catalogue:
         )
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote.
+    def load(cls, directory: Path) -> Self:
+        """Open what ``save`` wrote, mapped from disk: a game is read when it is asked for.
 
         Raises:
-            NotFound: no such file.
-            ArtifactCorrupt: the file is not a catalogue.
+            ArtifactCorrupt: a file is missing or damaged, or they do not fit each other.
         """
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise NotFound(f"no catalogue at {path}; save one there first") from error
-        try:
-            return cls(msgspec.json.decode(content, type=tuple[Game, ...]))
-        except (msgspec.DecodeError, UnicodeDecodeError, InvalidRequest) as error:
+        games = JsonLines(Texts.load(directory, FILE), Game, FILE)
+        ids = Ids(open_keys(directory, "items"))
+        titles = Texts.load(directory, "titles.txt")
+        if not len(games) == len(ids) == len(titles):
             raise ArtifactCorrupt(
-                f"{path} is not a catalogue ({error}); restore it or build the model again"
-            ) from error
+                f"the catalogue in {directory} cannot be used: its files do not fit each other; "
+                "restore the artifact or train again"
+            )
+        return cls(games, ids, titles, Facts.load(directory, len(games)))
 
-    def save(self, path: Path) -> None:
-        """Write compact JSON; the same games give the same bytes."""
-        path.write_bytes(msgspec.json.encode(self.games))
+    def save(self, directory: Path) -> None:
+        """Write ``catalogue.jsonl``, ``items``, ``titles`` and ``facts_*`` into a directory.
+
+        The same games give the same bytes.
+
+        Raises:
+            StorageUnavailable: the disk refused it.
+        """
+        lines = (msgspec.json.encode(game).decode() for game in self.games)
+        Texts.of(lines).save(directory, FILE)
+        write_array(directory, "items", self.ids.keys)
+        self.titles.save(directory, "titles.txt")
+        self.facts.save(directory)
+
+    @property
+    def titles(self) -> Texts:
+        """The title of each game without case and accents."""
+        if self._titles is None:
+            self._titles = Texts.of(folded(game.title) for game in self.games)
+        return self._titles
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the games, by column."""
+        if self._facts is None:
+            self._facts = Facts.of(self.games)
+        return self._facts
 
     def get(self, game_id: str) -> Game | None:
         """The game with this id, or None."""
-        return self._by_id.get(game_id)
+        column = self.ids.column(game_id)
+        return None if column is None else self.games[column]
 
     def __contains__(self, game_id: object) -> bool:
-        return game_id in self._by_id
+        return isinstance(game_id, str) and self.ids.column(game_id) is not None
 
     def __iter__(self) -> Iterator[Game]:
         return iter(self.games)
@@ -240,43 +267,25 @@ class Catalogue:
         """
         if limit < 1:
             raise InvalidRequest(f"limit {limit} must be at least 1")
-        start = 0 if after is None else bisect_right(self._ids, _last_id(after))
-        text, genre, platform = (
-            None if wanted is None else folded(wanted) for wanted in (title, genre, platform)
-        )
-        page: list[Game] = []
-        for game, searched in zip(self.games[start:], self._search_texts[start:], strict=True):
-            fits = (
-                (text is None or text in searched)
-                and (genre is None or genre in map(folded, game.genres))
-                and (platform is None or platform in map(folded, game.platforms))
+        start = 0 if after is None else bisect_right(self.ids, last_id(after))
+        columns: Iterable[int] = range(start, len(self.games))
+        if title is not None and (text := folded(title)):
+            columns = self.titles.holding(text, start)
+        kinds: tuple[tuple[Kind, str | None], ...] = (("genre", genre), ("platform", platform))
+        for kind, name in kinds:
+            if name is not None:
+                columns = filter(self.facts.having(kind, name).item, columns)
+        page = list(islice(columns, limit + 1))
+        games = [self.games[column] for column in page[:limit]]
+        return games, cursor_after(games[-1].game_id) if len(page) > limit else None
+
+
+def _rising(games: Iterable[Game]) -> Ids:
+    ids = [game.game_id for game in games]
+    for earlier, later in pairwise(ids):
+        if earlier >= later:
+            raise InvalidRequest(
+                f"game {later!r} follows {earlier!r} in a catalogue; order the games by id, each "
+                "id once (Catalogue.of does)"
             )
-            if fits and len(page) == limit:
-                return page, _cursor(page[-1].game_id)
-            if fits:
-                page.append(game)
-        return page, None
-
-
-def folded(text: str) -> str:
-    """The text without case and accents, for comparing; letters of all scripts stay."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).strip()
-
-
-def _cursor(last_id: str) -> str:
-    return urlsafe_b64encode(last_id.encode()).decode("ascii").rstrip("=")
-
-
-def _last_id(cursor: str) -> str:
-    """Raises InvalidRequest unless ``_cursor`` could have made it."""
-    try:
-        last_id = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
-    except (Base64Error, UnicodeError):
-        last_id = ""
-    if not last_id or _cursor(last_id) != cursor:
-        raise InvalidRequest(
-            f"cursor {cursor[:80]!r} is not one of ours; pass back the cursor of the page before, "
-            "or none for the first page"
-        )
-    return last_id
+    return Ids(sorted_keys(ids))

@@ -6,7 +6,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from flyball.errors import FlyballError, NotFound
@@ -29,11 +28,22 @@ class Answering:
         self._host = host
         self._endpoint = endpoint
         self._choice: Choice | None = None
+        self._failed = False
 
     def by(self, user: str) -> Choice:
         """The version that answers."""
         self._choice = self._host.choose(user)
         return self._choice
+
+    def failed(self) -> None:
+        """The version failed; whatever the player is answered, this counts as an error of it."""
+        self._failed = True
+
+    def instead(self, choice: Choice) -> None:
+        """Another version answers in place of the one that failed; each is counted."""
+        assert self._choice is not None
+        self._count(self._choice, 500)
+        self._choice, self._failed = choice, False
 
     def __enter__(self) -> Answering:
         self._start = time.perf_counter()
@@ -48,8 +58,11 @@ class Answering:
             choice = self._choice or self._host.choose(EVERYBODY)
         except NotFound:
             return
+        self._count(choice, 500 if self._failed else _status(error))
+
+    def _count(self, choice: Choice, status: int) -> None:
         seconds = time.perf_counter() - self._start
-        self._host.served(choice, self._endpoint, seconds, _status(error))
+        self._host.served(choice, self._endpoint, seconds, status)
 
 
 def _status(error: Exception | None) -> int:
@@ -59,7 +72,5 @@ def _status(error: Exception | None) -> int:
             return 200
         case FlyballError():
             return error.status
-        case HTTPException():  # of the server around us: a body that is too large
-            return error.status_code
         case _:
             return 500

@@ -9,13 +9,14 @@ from typing import Any
 
 import httpx
 
-from flyball.domain.traffic import answered_by
+from flyball.domain.traffic import claimed_version
 
 TIMEOUT_S = 10.0
 TYPO_NEEDS = 6
 """Letters of a title that is still itself without one of them."""
 PATHS = (
     "/v1/recommendations",
+    "/v1/recommendations/batch",
     "/v1/recommendations/{user_id}",
     "/v1/why-not/{user_id}/{game_id}",
     "/v1/search",
@@ -42,6 +43,7 @@ def exercise(url: str) -> Iterator[Found]:
             ("recommendations for a history", _history),
             ("recommendations under filters", _filtered),
             ("diverse recommendations", _diverse),
+            ("recommendations for many players", _many),
             ("why not, for every game of a list", _why_not),
             ("similar games", _similar),
             ("a search with a typo", _search),
@@ -112,7 +114,7 @@ def _recommended(answer: httpx.Response, *, k: int, owned: set[str]) -> list[dic
     _expect(not owned.intersection(shown), "a game the player has was recommended")
     _expect(all(math.isfinite(item["score"]) for item in items), "a score is not finite")
     version = found["model_version"]
-    _expect(answered_by(found["recommendation_id"]) == version, "the id names another version")
+    _expect(claimed_version(found["recommendation_id"]) == version, "the id names another version")
     _expect(answer.headers.get("x-flyball-version") == version, "the header names another version")
     return items
 
@@ -150,6 +152,18 @@ def _diverse(client: httpx.Client) -> str:
     items = _recommended(client.post("/v1/recommendations", json=asked), k=5, owned=set())
     _expect(len(items) == len(plain), f"{len(items)} games with diversity, {len(plain)} without")
     return ", ".join(item["title"] for item in items)
+
+
+def _many(client: httpx.Client) -> str:
+    players = [f"newcomer-{secrets.token_hex(8)}" for _ in range(3)]
+    asked = {"user_ids": players, "k": 4}
+    answers = _answered(client.post("/v1/recommendations/batch", json=asked))["items"]
+    _expect(len(answers) == len(players), f"{len(answers)} answers for {len(players)} players")
+    for answer in answers:
+        version, named = answer["model_version"], claimed_version(answer["recommendation_id"])
+        _expect(named == version, "an id names another version")
+        _expect(answer["underfilled"] == (len(answer["items"]) < 4), "misstates whether it is full")
+    return f"{len(answers)} lists"
 
 
 def _why_not(client: httpx.Client) -> str:

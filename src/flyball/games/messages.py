@@ -60,6 +60,10 @@ class Filters(Struct, forbid_unknown_fields=True, frozen=True):
     ] = None
     exclude: Annotated[GameIds, Meta(description="Games not to answer.")] = []
 
+    def given(self) -> bool:
+        """Whether any of them is set."""
+        return any(getattr(self, name) not in (None, []) for name in Filters.__struct_fields__)
+
 
 LISTS = frozenset({"genres", "platforms", "tags", "exclude_genres", "exclude_tags", "exclude"})
 """Query parameters that may be given several times."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from flyball.games.batch import BatchAnswer, BatchRequest
 from flyball.games.messages import (
     MAX_EVENTS,
     EventIn,
@@ -61,17 +62,19 @@ ANSWERED_BY = {
     "variant": "champion",
 }
 RECOMMENDED = {
-    "recommendation_id": "5f0c6f2d9b8a7e6d5c4b.1.0.0-0123abcd-89ef4567",
+    "recommendation_id": "019ca96ea8005f0c6f2d9b8a7e6d5c4b31.1.0.0-0123abcd-89ef4567",
     **ANSWERED_BY,
     "items": [ITEM],
     "underfilled": False,
     "score_kind": "probability",
+    "fallback": None,
 }
 REQUEST = {
     "user_id": "player-17",
     "k": 1,
     "filters": {"genres": ["puzzle"], "max_price": 20, "exclude": ["the-witness"]},
 }
+MANY = {"user_ids": ["player-17", "player-18"], "k": 1}
 HISTORY = {"history": ["portal", "half-life-2"], "k": 1}
 EVENTS = [
     {
@@ -111,6 +114,14 @@ def recommend() -> dict[str, Any]:
     return {
         **_body(RecommendationRequest, {"player": REQUEST, "history": HISTORY}),
         "responses": _responses(RecommendationsAnswer, RECOMMENDED, 413, 415),
+    }
+
+
+def recommend_many() -> dict[str, Any]:
+    """``POST /v1/recommendations/batch``."""
+    return {
+        **_body(BatchRequest, {"players": MANY}),
+        "responses": _responses(BatchAnswer, {"items": [RECOMMENDED]}, 413, 415),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import httpx
 import numpy as np
 import structlog
 
+from flyball.configuration import KEY
 from flyball.errors import FlyballError, InvalidRequest
 from flyball.games.storefront import Event, Misunderstood, Refused, Storefront, event
 from flyball.games.world import World
@@ -110,6 +112,7 @@ async def play(
     stop: asyncio.Event,
     sessions: int | None = None,
     tally: Tally | None = None,
+    key: str = "",
 ) -> Tally:
     """Send players to a server until ``stop`` is set or ``sessions`` of them have come.
 
@@ -124,6 +127,7 @@ async def play(
         stop: ends the play within ``PATIENCE`` seconds.
         sessions: how many arrivals at most; None for no end.
         tally: counts go here, for one who wants to watch; a new one by default.
+        key: an API key, where the server asks for one.
 
     Raises:
         InvalidRequest: ``rate`` is not above 0, or ``url`` is not one.
@@ -134,7 +138,10 @@ async def play(
         raise InvalidRequest(f"url {url!r} must begin with http:// or https://")
     counts = Tally() if tally is None else tally
     # trust_env off: a proxy set for the outside world must not stand before the local server
-    async with httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False) as client:
+    shown = {"x-api-key": key} if key else {}
+    async with httpx.AsyncClient(
+        base_url=url, timeout=10.0, trust_env=False, headers=shown
+    ) as client:
         visits = _Visits(Storefront(client), Crowd(world), seed=seed, tally=counts)
         await visits.run(rate=rate, stop=stop, sessions=sessions)
     return counts
@@ -245,7 +252,8 @@ async def _play_until_signalled(url: str, world: World, *, rate: float, seed: in
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("players come", url=url, rate=rate, seed=seed)
     async with asyncio.TaskGroup() as group:
-        group.create_task(play(url, world, rate=rate, seed=seed, stop=stop, tally=tally))
+        key = os.environ.get(KEY, "")
+        group.create_task(play(url, world, rate=rate, seed=seed, stop=stop, tally=tally, key=key))
         while not await _stopped(stop, within=REPORT_EVERY):
             log.info("players so far", **asdict(tally))
     log.info("players gone", **asdict(tally))

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from starlette.datastructures import QueryParams
-from starlette.requests import Request
 
 from flyball.errors import InvalidRequest
 
-
-class NotJson(InvalidRequest):
-    """The request does not declare a body of JSON."""
-
-    status: ClassVar[int] = 415
-    title: ClassVar[str] = "The request is not JSON"
-
-
-async def body_of(request: Request) -> bytes:
-    """The body of a request; how much it may carry is the server's business.
-
-    Raises:
-        NotJson: a browser lets any page post other types to a local server.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        found = f"the Content-Type is {kind}" if kind else "there is no Content-Type"
-        raise NotJson(f"{found}; send JSON with the header Content-Type: application/json")
-    return await request.body()
-
-
 S = TypeVar("S")
+MOST_SAID = 300
+"""Characters of a message: it may quote the name of a field, which may be megabytes long."""
 
 
 def read(decoder: msgspec.json.Decoder[S], body: bytes | msgspec.Raw) -> S:
@@ -45,15 +25,10 @@ def read(decoder: msgspec.json.Decoder[S], body: bytes | msgspec.Raw) -> S:
     except RecursionError as error:
         raise InvalidRequest("the JSON is nested too deeply; send a flat document") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{error}; see /docs for what this endpoint takes") from error
+        raise _invalid(error) from error
 
 
-def several(query: QueryParams, lists: frozenset[str]) -> dict[str, Any]:
-    """Query parameters by name: all values of those named in ``lists``, the last of the others."""
-    return {name: query.getlist(name) if name in lists else query[name] for name in query}
-
-
-def read_texts(type_: type[S], texts: dict[str, Any]) -> S:
+def read_texts(type_: type[S], texts: Mapping[str, Any]) -> S:
     """Read path or query parameters, which are all text. Unknown ones are passed over.
 
     Raises:
@@ -62,4 +37,11 @@ def read_texts(type_: type[S], texts: dict[str, Any]) -> S:
     try:
         return msgspec.convert(texts, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{error}; see /docs for what this endpoint takes") from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: Exception) -> InvalidRequest:
+    said = str(error)
+    if len(said) > MOST_SAID:
+        said = f"{said[: MOST_SAID // 2]}...{said[-MOST_SAID // 2 :]}"  # its end says where
+    return InvalidRequest(f"{said}; see /docs for what this endpoint takes")

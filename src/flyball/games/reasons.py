@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
-from flyball.games.replies import Reason
+from flyball.games.replies import Kind, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 SHOWN = 3
 """Reasons named for one game."""
 
+GAME: Kind = "game"
+POPULARITY: Kind = "popularity"
 
-@dataclass(frozen=True, slots=True)
-class Why:
+
+class Why(Struct, frozen=True, gc=False):
     """What a score is made of.
 
     Attributes:
@@ -36,7 +39,7 @@ class Why:
     exact: bool
 
 
-def whys(found: Sequence[Terms], items: NDArray[np.integer[Any]], ids: Sequence[str]) -> list[Why]:
+def whys(found: Terms, items: NDArray[np.integer[Any]], id_of: Callable[[int], str]) -> list[Why]:
     """The reasons for the scores of several games.
 
     A term's share is its part of the sum of all positive terms, the base among them. (Some games
@@ -44,49 +47,46 @@ def whys(found: Sequence[Terms], items: NDArray[np.integer[Any]], ids: Sequence[
     nothing where it is near 0.)
 
     Args:
-        found: the terms of each score.
+        found: the terms of the scores.
         items: shape (n,), the columns that the terms belong to.
-        ids: the game of each column.
+        id_of: the game of a column.
     """
-    if not found:
-        return []
-    positive = np.empty((len(found), len(items) + 1))
-    for row, terms in zip(positive, found, strict=True):
-        row[:-1] = terms.items
-        row[-1] = terms.base
-    positive[~np.isfinite(positive)] = 0.0  # the smoke test refuses such a model
-    np.maximum(positive, 0.0, out=positive)
-    totals = positive.sum(axis=1)
-    shares = positive / np.where(totals > 0.0, totals, 1.0)[:, None]
-    first = _largest(shares)
-    shown = np.take_along_axis(shares, first, axis=1)
-    rests = np.maximum(1.0 - shown.sum(axis=1), 0.0) * (totals > 0.0)
+    places, shares, rests = _largest(found)
+    names = [*map(id_of, items.tolist()), None]
+    base = len(items)
     return [
-        Why(_reasons(places, parts, items, ids), rest, terms.exact)
-        for places, parts, rest, terms in zip(
-            first.tolist(), shown.tolist(), rests.tolist(), found, strict=True
+        Why(
+            [
+                Reason(names[place], share, GAME if place != base else POPULARITY)
+                for place, share in zip(row, parts, strict=True)
+                if share > 0.0
+            ],
+            rest,
+            found.exact,
         )
+        for row, parts, rest in zip(places, shares, rests, strict=True)
     ]
 
 
-def _largest(shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Places of the largest in each row, the largest first."""
-    places = np.argpartition(shares, -min(SHOWN, shares.shape[1]), axis=1)[:, -SHOWN:]
-    order = np.argsort(-np.take_along_axis(shares, places, axis=1), axis=1, kind="stable")
-    largest: NDArray[np.int64] = np.take_along_axis(places, order, axis=1)
-    return largest
+def _largest(found: Terms) -> tuple[list[list[int]], list[list[float]], list[float]]:
+    """The places (n, SHOWN) of the largest terms (the base is the last), their shares, the rest.
+
+    In float64, so that shares add up to 1. The terms are turned around, so that the largest come
+    first and what is no number last.
+    """
+    terms = found.items
+    if found.base is not None:
+        terms = np.concatenate([terms, found.base[:, None]], axis=1)
+    turned = np.fmin(np.negative(terms, dtype=np.float64), 0.0)
+    places = turned.argsort(axis=1, kind="stable")[:, :SHOWN]
+    totals = np.add.reduce(turned, axis=1, keepdims=True)
+    some = totals < 0.0
+    shares = turned[_rows(len(places)), places] / np.where(some, totals, -1.0)
+    rests = np.maximum(some[:, 0] - np.add.reduce(shares, axis=1), 0.0)
+    return places.tolist(), shares.tolist(), rests.tolist()
 
 
-def _reasons(
-    places: list[int],
-    shares: list[float],
-    items: NDArray[np.integer[Any]],
-    ids: Sequence[str],
-) -> list[Reason]:
-    return [
-        Reason(None, share, "popularity")
-        if place == len(items)
-        else Reason(ids[items[place]], share)
-        for place, share in zip(places, shares, strict=True)
-        if share > 0.0
-    ]
+@lru_cache(maxsize=128)
+def _rows(count: int) -> NDArray[np.intp]:
+    """0, 1, 2, ... as a column."""
+    return np.arange(count)[:, None]

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+Kind = Literal["game", "popularity"]
 Variant = Literal["champion", "challenger"]
+Fallback = Literal["other_version", "popularity"]
 Verdict = Literal[
     "recommended", "ranked", "owned", "hidden", "filtered", "below_score", "unknown_game"
 ]
@@ -28,7 +30,7 @@ class EventsAnswer(Struct, frozen=True):
     rejected: list[Rejected]
 
 
-class Reason(Struct, frozen=True):
+class Reason(Struct, frozen=True, gc=False):
     """What speaks for the answer: a game the player has, or (``game_id`` null) popularity.
 
     The score is a sum; ``share`` is the part of one term in the sum of the positive ones.
@@ -36,10 +38,10 @@ class Reason(Struct, frozen=True):
 
     game_id: str | None
     share: Annotated[float, Meta(ge=0, le=1)]
-    kind: Literal["game", "popularity"] = "game"
+    kind: Kind = "game"
 
 
-class Recommendation(Struct, frozen=True):
+class Recommendation(Struct, frozen=True, gc=False):
     """One recommended game.
 
     ``score`` is the probability that the player takes to the game, learnt on players' held-out
@@ -56,10 +58,12 @@ class Recommendation(Struct, frozen=True):
     exact: bool = True
 
 
-class RecommendationsAnswer(Struct, frozen=True):
+class RecommendationsAnswer(Struct, frozen=True, gc=False):
     """The best games, best first; ``underfilled`` where there were fewer than asked for.
 
-    Pins, boosts and diversity move games; a game's score is what the model says of it.
+    ``fallback`` says what stood in where the version that should have answered failed: the other
+    loaded version (``model_version`` names it), or the popular games. Pins, boosts and diversity
+    move games; a game's score is what the model says of it.
     """
 
     recommendation_id: str
@@ -69,6 +73,7 @@ class RecommendationsAnswer(Struct, frozen=True):
     items: list[Recommendation]
     underfilled: bool
     score_kind: Literal["probability"] = "probability"
+    fallback: Fallback | None = None
 
 
 class WhyNotAnswer(Struct, frozen=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -13,10 +14,10 @@ from flyball.errors import NotFound
 from flyball.games.answering import NO_OVERLAY, Barrier, Slate, Wishes, top
 from flyball.games.business_rules import GameRules, RulesHere
 from flyball.games.filters import FilterIndex
+from flyball.games.ids import REMEMBERED
 from flyball.games.messages import Filters
 from flyball.games.reasons import Why, whys
 from flyball.games.replies import FoundGame, Recommendation, SimilarGame, Verdict
-from flyball.games.search_index import SearchIndex
 from flyball.games.smoke import smoke
 from flyball.games.why_not import Fate, ranked, stopped, unknown
 from flyball.recommend.histories import History
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from flyball.games.catalogue import Catalogue
 
 OWNING = ("purchase", "play")
-NOTHING = np.empty(0, dtype=np.float32)
 TINY = 1e-30
+NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,7 @@ class GamesServable:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self._filters = FilterIndex(artifact.catalogue)
-        self._search = SearchIndex(artifact.catalogue, artifact.popularity)
-        # Games of equal score come by popularity, then by id.
-        self._fame: NDArray[np.int64] = np.empty(len(artifact.items), dtype=np.int64)
-        self._fame[np.argsort(-artifact.popularity, kind="stable")] = np.arange(len(self._fame))
+        self._title = lru_cache(maxsize=REMEMBERED)(partial(_title_of, artifact.catalogue))
         # The last rules asked under, in terms of this catalogue: set whole, so threads may race.
         self._rules: RulesHere | None = None
 
@@ -85,11 +83,30 @@ class GamesServable:
             wishes: what else holds for this answer.
         """
         owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
-        slate = self._slate(owned, filters, wishes)
+        return self._answer(self._slate(owned, filters, wishes), k, owned)
+
+    def popular(
+        self,
+        user_id: str | None,
+        history: Iterable[str] = (),
+        k: int = 10,
+        filters: Filters | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Answer:
+        """As ``recommend``, by popularity alone: where the model cannot answer."""
+        owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
+        return self._answer(self._slate(owned, filters, wishes, popular=True), k, History(NONE))
+
+    def _answer(self, slate: Slate, k: int, owned: History) -> Answer:
         best = slate.best(k)
-        columns = best.tolist()
-        parts = zip(columns, slate.probabilities(best), self._whys(columns, owned), strict=True)
-        items = tuple(self._recommendation(*part) for part in parts)
+        if len(best) < k:
+            slate.check_finite()
+        columns, id_of, title_of = best.tolist(), self.artifact.items.of, self._title
+        chances, reasons = slate.probabilities(best), self._whys(best, owned)
+        items = tuple(
+            Recommendation(id_of(c), title_of(c), chance, why.reasons, why.rest, why.exact)
+            for c, chance, why in zip(columns, chances, reasons, strict=True)
+        )
         return Answer(items, underfilled=len(items) < k)
 
     def why_not(
@@ -107,7 +124,7 @@ class GamesServable:
             return unknown(game_id)
         owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
         slate = self._slate(owned, filters, wishes)
-        game, found = self.catalogue.games[column], self._whys([column], owned)[0]
+        game, found = self.catalogue.games[column], self._whys(np.array([column]), owned)[0]
         barrier, place = slate.barrier(column), None
         verdict: Verdict
         if barrier is not None:
@@ -137,11 +154,11 @@ class GamesServable:
         of the record.
         """
         recorded = self.artifact.history("" if user_id is None else user_id)
-        told = [self._columns(history)]
-        told += [self._columns(overlay.get(event, ())) for event in OWNING]
-        if not any(map(len, told)):
+        told = set(history).union(*(overlay.get(event, ()) for event in OWNING))
+        if not told:
             return recorded
-        items, first = np.unique(np.concatenate([recorded.items, *told]), return_index=True)
+        columns = self.artifact.items.columns(told)
+        items, first = np.unique(np.concatenate([recorded.items, columns]), return_index=True)
         new = first >= len(recorded)
         return History(
             items,
@@ -173,14 +190,14 @@ class GamesServable:
             scores[self._here(rules).hidden] = -np.inf
         return tuple(
             SimilarGame(self.artifact.items[c], self._title(c), float(scores[c]))
-            for c in top(scores, k, self._fame).tolist()
+            for c in top(scores, k, self.artifact.fame).tolist()
         )
 
     def search(self, text: str, k: int) -> tuple[FoundGame, ...]:
         """At most ``k`` games that fit what somebody typed, the best first."""
         return tuple(
             FoundGame(self.artifact.items[m.column], self._title(m.column), m.score, m.matched)
-            for m in self._search.search(text, k)
+            for m in self.artifact.search.search(text, k)
         )
 
     def smoke(self) -> int:
@@ -191,16 +208,19 @@ class GamesServable:
         """
         return smoke(self)
 
-    def _slate(self, owned: History, filters: Filters | None, wishes: Wishes) -> Slate:
+    def _slate(
+        self, owned: History, filters: Filters | None, wishes: Wishes, *, popular: bool = False
+    ) -> Slate:
         artifact, rules, diversity = self.artifact, wishes.get("rules"), wishes.get("diversity")
-        scores = artifact.model.score(owned) if len(owned) else artifact.shares
-        calibration = artifact.calibration if len(owned) else artifact.popular
+        popular = popular or not len(owned)
+        scores = artifact.shares if popular else artifact.model.score(owned)
+        calibration = artifact.popular if popular else artifact.calibration
         here = None if rules is None else self._here(rules)
         if diversity is None:
             diversity = 0.0 if here is None else here.diversity
         barriers = [Barrier("owned", columns=owned.items)]
         if disliked := wishes.get("overlay", NO_OVERLAY).get("dislike"):
-            barriers.append(Barrier("hidden", "player", columns=self._columns(disliked)))
+            barriers.append(Barrier("hidden", "player", columns=artifact.items.columns(disliked)))
         if here is not None:
             barriers.append(Barrier("hidden", "shop", columns=here.hidden))
         if filters is not None:
@@ -213,7 +233,7 @@ class GamesServable:
             scores,
             barriers,
             calibration=calibration,
-            fame=self._fame,
+            fame=artifact.fame,
             features=artifact.embeddings,
             diversity=diversity,
             rules=here,
@@ -241,33 +261,19 @@ class GamesServable:
         mixed += content * cosines
         return mixed
 
-    def _recommendation(self, column: int, score: float, found: Why) -> Recommendation:
-        return Recommendation(
-            game_id=self.artifact.items[column],
-            title=self._title(column),
-            score=score,
-            reasons=found.reasons,
-            rest=found.rest,
-            exact=found.exact,
-        )
-
-    def _whys(self, columns: Sequence[int], owned: History) -> list[Why]:
+    def _whys(self, columns: NDArray[np.int64], owned: History) -> list[Why]:
         """The reasons for each game."""
-        model, shares = self.artifact.model, self.artifact.shares
+        artifact = self.artifact
         if len(owned):
-            terms = [model.terms(owned, column) for column in columns]
+            terms = artifact.model.terms(owned, columns)
         else:
-            terms = [Terms(NOTHING, base=float(shares[column])) for column in columns]
-        return whys(terms, owned.items, self.artifact.items)
+            none = np.empty((len(columns), 0), dtype=np.float32)
+            terms = Terms(none, base=artifact.shares[columns])
+        return whys(terms, owned.items, artifact.items.of)
 
-    def _title(self, column: int) -> str:
-        return self.artifact.catalogue.games[column].title
 
-    def _columns(self, game_ids: Iterable[str]) -> NDArray[np.int64]:
-        index = self.artifact.index
-        return np.array(
-            [index[game_id] for game_id in game_ids if game_id in index], dtype=np.int64
-        )
+def _title_of(catalogue: Catalogue, column: int) -> str:
+    return catalogue.games[column].title
 
 
 def _with(

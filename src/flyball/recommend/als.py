@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,17 +142,17 @@ class Als:
         parts = self.factors[history.items]
         return np.asarray(self.factors @ _solved(parts, self._surplus(history)))
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """What each item of the history adds, beside the others: the terms of the sum above."""
         parts, surplus = self.factors[history.items], self._surplus(history)
-        target = self.factors[item]
+        targets = self.factors[items].T
         if len(parts) <= parts.shape[1]:
             system = (parts @ parts.T) * surplus
             system.flat[:: len(parts) + 1] += 1.0
-            found = np.linalg.solve(system, parts @ target) if len(parts) else np.empty(0)
+            found = np.linalg.solve(system, parts @ targets)
         else:
-            found = parts @ np.linalg.solve(_normal(parts, surplus), target)
-        return Terms(((1.0 + surplus) * found).astype(np.float32))
+            found = parts @ np.linalg.solve(_normal(parts, surplus), targets)
+        return Terms((found.T * (1.0 + surplus)).astype(np.float32))
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """Scores (n_items,) for someone who has ``item`` alone; 0 for the item itself."""

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from flyball.errors import ArtifactCorrupt, StorageUnavailable
 
+PAGE = 4096
+"""Bytes that are read from disk at a time, at least."""
+
 
 def write_array(directory: Path, name: str, array: NDArray[Any]) -> None:
     """Write ``array`` as ``directory/name.npy``.
@@ -32,6 +35,8 @@ def open_array(
 ) -> NDArray[Any]:
     """The array ``directory/name.npy``, mapped from disk and read-only.
 
+    All of its pages are touched, so that no answer waits for the disk later.
+
     Raises:
         ArtifactCorrupt: the file is missing, truncated, pickled, or not of that type and number of
             dimensions in row-major order.
@@ -49,4 +54,6 @@ def open_array(
             f"{path} holds {array.dtype} of shape {array.shape}, expected row-major "
             f"{np.dtype(dtype)} with {ndim} dimension(s); restore the artifact or train again"
         )
+    if array.size:
+        array.reshape(-1).view(np.uint8)[::PAGE].max()
     return array

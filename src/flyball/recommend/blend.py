@@ -140,15 +140,17 @@ class Blend:
             total += model.score(history) * np.float32(factor)
         return total
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """The sum of the models' terms; exact where all of these are."""
-        found = [model.terms(history, item) for model in self.models]
-        parts = [one.items * f for one, f in zip(found, self.factors, strict=True)]
-        return Terms(
-            np.sum(np.stack(parts), axis=0).astype(np.float32),
-            sum(one.base * f for one, f in zip(found, self.factors, strict=True)),
-            all(one.exact for one in found),
-        )
+        total = np.zeros((len(items), len(history)), dtype=np.float32)
+        base, exact = None, True
+        for model, factor in zip(self.models, map(np.float32, self.factors), strict=True):
+            found = model.terms(history, items)
+            total += found.items * factor
+            if found.base is not None:
+                base = found.base * factor if base is None else base + found.base * factor
+            exact = exact and found.exact
+        return Terms(total, base, exact)
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """The sum of what the models say; popularity, which knows no likeness, only if alone."""

@@ -67,8 +67,10 @@ class FactorWeights:
         centre = rows.sum(axis=0) if values is None else values @ rows
         return np.asarray(self.vectors @ centre, dtype=np.float32)
 
-    def column(self, items: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
-        return np.asarray(self.vectors[items] @ self.vectors[item], dtype=np.float32)
+    def cells(
+        self, items: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        return np.asarray(self.vectors[columns] @ self.vectors[items].T, dtype=np.float32)
 
     def plus(self, other: Weights, factor: float) -> None:
         """Never: the sum of two such is of another form."""

@@ -68,8 +68,9 @@ class Engagement:
 
         if hours is None:
             return np.ones(len(items), dtype=np.float32)
-        known = np.isfinite(hours) & (hours > 0)
-        logs = np.log1p(np.where(known, hours, 0.0))
-        places = ndtr((logs - self.middle[items]) / self.spread[items])
-        found = np.where(known, 1.0 + self.strength * (places - 0.5), 1.0)
+        found = np.log1p(np.fmax(hours, 0.0))
+        found -= self.middle[items]
+        found /= self.spread[items]
+        found = (ndtr(found) - 0.5) * self.strength + 1.0
+        found[~((hours > 0.0) & (hours < np.inf))] = 1.0
         return np.asarray(found, dtype=np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -22,12 +22,17 @@ class History:
         hours: shape (n,), how much of each; NaN where unknown. None: unknown of all.
         days: shape (n,), when, in days since 1970-01-01. None: unknown of all.
         as_of: the day for which recommendations are asked; None: now.
+        counts: what its items count, by the model that found out: one that is asked for scores is
+            asked for their reasons next.
     """
 
     items: NDArray[np.integer[Any]]
     hours: NDArray[np.float32] | None = None
     days: NDArray[np.float32] | None = None
     as_of: float | None = None
+    counts: dict[object, NDArray[np.float32] | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __len__(self) -> int:
         return len(self.items)

@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix, diags
 
 from flyball.recommend.linear import SparseLinear
 from flyball.recommend.neighbours import nearest
-from flyball.recommend.weights import SparseWeights
+from flyball.recommend.sparse_weights import SparseWeights
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest
@@ -95,7 +95,7 @@ class ItemKnn(SparseLinear):
         found = nearest(weighted.T.tocsr(), weighted, config.neighbours, similarity)
         if config.around == "candidate":
             found = found.T.tocsr()  # the similarity is symmetric: rows become columns
-        return cls(SparseWeights(found))
+        return cls(SparseWeights.of(found))
 
 
 def _user_weights(data: Interactions, config: ItemKnnConfig) -> NDArray[np.float32]:

@@ -19,9 +19,10 @@ from flyball.recommend.arrays import open_array, write_array
 from flyball.recommend.engagement import Engagement
 from flyball.recommend.histories import Histories, History
 from flyball.recommend.protocols import Terms
+from flyball.recommend.sparse_weights import SparseWeights
 from flyball.recommend.tilt import Tilt
 from flyball.recommend.weighing import Weighing
-from flyball.recommend.weights import DenseWeights, SparseWeights, Weights
+from flyball.recommend.weights import DenseWeights, Weights
 
 NONE = np.empty(0, dtype=np.float32)
 
@@ -64,32 +65,35 @@ class Linear:
             cells = csr_matrix((values, cells.indices, cells.indptr), shape=cells.shape)
         scores = self.weights.product(cells)
         if self.tilt is not None:
-            scores *= self.tilt.factors(histories.lengths)
+            scores *= self.tilt.tables(histories.lengths)
         return scores
 
     def score(self, history: History) -> NDArray[np.float32]:
         """Scores (n_items,) of one history; zeros if it is empty."""
         scores = self.weights.sum(history.items, self._values(history))
         if self.tilt is not None:
-            scores *= self.tilt.factors(np.array([len(history)]))[0]
+            scores *= self.tilt.factors(len(history))
         return scores
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """The terms of the sum."""
-        found = self.weights.column(history.items, item)
+        found = self.weights.cells(history.items, items)
         values = self._values(history)
         if values is not None:
-            found = found * values
+            found *= values
         if self.tilt is not None:
-            found = found * np.float32(self.tilt.factor(len(history), item))
+            found *= self.tilt.factors(len(history), items)[:, None]
         return Terms(found)
 
     def _values(self, history: History) -> NDArray[np.float32] | None:
-        values = self.weighing.vector(history)
-        if self.engagement is None or history.hours is None:
-            return values
-        engaged = self.engagement.values(history.items, history.hours)
-        return engaged if values is None else values * engaged
+        """What each item counts; None: 1."""
+        if self not in history.counts:
+            values = self.weighing.vector(history)
+            if self.engagement is not None and history.hours is not None:
+                engaged = self.engagement.values(history.items, history.hours)
+                values = engaged if values is None else values * engaged
+            history.counts[self] = values
+        return history.counts[self]
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """What ``item`` alone adds to each score, before tilt and hours; 0 for the item itself."""

@@ -28,8 +28,8 @@ from scipy.sparse import csr_matrix
 from flyball.errors import TrainingError
 from flyball.recommend.linear import SparseLinear
 from flyball.recommend.neighbours import nearest
+from flyball.recommend.sparse_weights import SparseWeights
 from flyball.recommend.weighing import Weighing
-from flyball.recommend.weights import SparseWeights
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest
@@ -116,7 +116,7 @@ class Markov(SparseLinear):
 
         around = _around(steps, users, days, config)
         found = nearest(steps.T.tocsr(), around, config.neighbours, weight)
-        return cls(SparseWeights(found), Weighing(half_life_days=config.half_life_days))
+        return cls(SparseWeights.of(found), Weighing(half_life_days=config.half_life_days))
 
 
 def _steps(

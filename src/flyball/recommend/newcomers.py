@@ -9,8 +9,9 @@ With S so sparse a linear model stays linear, and its reasons stay exact.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,6 @@ class Newcomers:
     def __init__(self, items: NDArray[np.int64], likeness: csr_matrix) -> None:
         self.items = items
         self.likeness = likeness
-        self._place = {int(item): row for row, item in enumerate(items)}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -103,13 +103,29 @@ class Newcomers:
         likeness = csr_matrix((values, columns.astype(np.int32), indptr), shape=shape)
         return cls(new[some], likeness)
 
+    def holds(self, items: NDArray[np.integer[Any]]) -> bool:
+        """Whether any of these is new and has neighbours."""
+        if not len(self.items):
+            return False
+        places = self.items.searchsorted(items)
+        return bool((self.items.take(places, mode="clip") == items).any())
+
     def row(self, item: int) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
         """Neighbours of a new item and their weights; None: it is not new, or has none."""
-        row = self._place.get(item)
-        if row is None:
+        row = bisect_left(self.items, item)
+        if row == len(self.items) or self.items[row] != item:
             return None
         part = slice(self.likeness.indptr[row], self.likeness.indptr[row + 1])
         return self.likeness.indices[part], self.likeness.data[part]
+
+    def means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shape (n_new,): the weighted means of these scores (n_items,) over the neighbours."""
+        if not len(self.items):
+            return np.empty(0, dtype=np.float32)
+        # no row is empty, which reduceat needs
+        parts = scores.take(self.likeness.indices)
+        parts *= self.likeness.data
+        return np.add.reduceat(parts, self.likeness.indptr[:-1])
 
     def save(self, directory: Path) -> None:
         """Write four arrays, named ``newcomers_*.npy``.
@@ -174,7 +190,6 @@ class Covering:
         self.model = model
         self.newcomers = newcomers
         self.family, self.version, self.Config = model.family, model.version, model.Config
-        self._across = csr_matrix(newcomers.likeness.T)
 
     @property
     def n_items(self) -> int:
@@ -184,25 +199,27 @@ class Covering:
     def predict(self, histories: Histories) -> NDArray[np.float32]:
         """Scores (n, n_items) of n histories; a new array."""
         scores = self.model.predict(histories)
-        scores[:, self.newcomers.items] = scores @ self._across
+        scores[:, self.newcomers.items] = scores @ self.newcomers.likeness.T
         return scores
 
     def score(self, history: History) -> NDArray[np.float32]:
         """Scores (n_items,) of one history; a new array."""
         scores = self.model.score(history)
-        scores[self.newcomers.items] = self.newcomers.likeness @ scores
+        scores[self.newcomers.items] = self.newcomers.means(scores)
         return scores
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """The model's; of a new item, the weighted sum of those of its neighbours."""
-        found = self.newcomers.row(item)
-        if found is None:
-            return self.model.terms(history, item)
-        parts = [self.model.terms(history, int(neighbour)) for neighbour in found[0]]
-        items = np.stack([part.items for part in parts]).astype(np.float64)
-        base = sum(float(w) * part.base for w, part in zip(found[1], parts, strict=True))
-        exact = all(part.exact for part in parts)
-        return Terms((found[1] @ items).astype(np.float32), base, exact)
+        if not self.newcomers.holds(items):
+            return self.model.terms(history, items)
+        parts = [self.newcomers.row(item) or ([item], [1.0]) for item in items.tolist()]
+        columns = np.concatenate([part[0] for part in parts])
+        weights = np.concatenate([part[1] for part in parts]).astype(np.float32)
+        starts = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
+        found = self.model.terms(history, columns)
+        base = None if found.base is None else np.add.reduceat(found.base * weights, starts)
+        terms = np.add.reduceat(found.items * weights[:, None], starts, axis=0)
+        return Terms(terms, base, found.exact)
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """The model's, new items included; of a new item, what its neighbours speak for."""
@@ -213,7 +230,7 @@ class Covering:
             near = zip(*found, strict=True)
             rows = [float(weight) * self.model.similar(int(known)) for known, weight in near]
             scores = np.sum(rows, axis=0, dtype=np.float32)
-        scores[self.newcomers.items] = self.newcomers.likeness @ scores
+        scores[self.newcomers.items] = self.newcomers.means(scores)
         scores[item] = 0.0
         return scores
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,10 +130,11 @@ class Popularity:
         """Scores (n_items,), whatever the history; a new array."""
         return self._shares.copy() if history.as_of is None else self.on(history.as_of)
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """No item of the history moves a score: all of it is popularity."""
-        none = np.zeros(len(history), dtype=np.float32)
-        return Terms(none, base=float(self.score(history)[item]))
+        none = np.zeros((len(items), len(history)), dtype=np.float32)
+        shares = self._shares if history.as_of is None else self.on(history.as_of)
+        return Terms(none, base=shares[items])
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """Scores (n_items,) with ``item`` itself at 0: knowing no likeness, the popular first."""

@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Terms:
-    """What one score is made of: ``items.sum() + base`` is the score.
+    """What the scores of n items are made of; ``sums`` are the scores.
 
     Attributes:
-        items: shape (len(history),), what each item of the history adds.
-        base: what no item of the history accounts for, such as popularity.
+        items: shape (n, len(history)), what each item of the history adds.
+        base: shape (n,), what no item of the history accounts for, such as popularity; None: there
+            is no such thing.
         exact: the model is such a sum. False: the model says in its ``terms`` what these are.
     """
 
     items: NDArray[np.float32]
-    base: float = 0.0
+    base: NDArray[np.float32] | None = None
     exact: bool = True
+
+    @property
+    def sums(self) -> NDArray[np.float32]:
+        """Shape (n,): each item's terms, added up."""
+        sums: NDArray[np.float32] = self.items.sum(axis=1)
+        return sums if self.base is None else sums + self.base
 
 
 class Scorer(Protocol):
@@ -76,8 +83,8 @@ class Recommender(Protocol):
         """
         ...
 
-    def terms(self, history: History, item: int) -> Terms:
-        """What ``score(history)[item]`` is made of."""
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
+        """What ``score(history)[items]`` is made of. For the hot path."""
         ...
 
     def similar(self, item: int) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix, diags
 
 from flyball.recommend.linear import SparseLinear
 from flyball.recommend.neighbours import nearest
-from flyball.recommend.weights import SparseWeights
+from flyball.recommend.sparse_weights import SparseWeights
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest
@@ -82,4 +82,6 @@ class Rp3Beta(SparseLinear):
             found: NDArray[np.float32] = sums * leave[rows] * arrive[columns]
             return found
 
-        return cls(SparseWeights(nearest(data.matrix.T.tocsr(), back, config.neighbours, weight)))
+        return cls(
+            SparseWeights.of(nearest(data.matrix.T.tocsr(), back, config.neighbours, weight))
+        )

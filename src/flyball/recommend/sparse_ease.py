@@ -13,7 +13,7 @@ from pydantic import Field
 from flyball.recommend.ease import EaseConfig
 from flyball.recommend.linear import SparseLinear
 from flyball.recommend.neighbourhoods import local_weights
-from flyball.recommend.weights import SparseWeights
+from flyball.recommend.sparse_weights import SparseWeights
 
 if TYPE_CHECKING:
     from flyball.ports import Suggest
@@ -58,4 +58,4 @@ class SparseEase(SparseLinear):
             neighbours=config.neighbours,
         )
         engagement = config.engagement(data)
-        return cls(SparseWeights(weights), config.weighing, engagement=engagement)
+        return cls(SparseWeights.of(weights), config.weighing, engagement=engagement)

@@ -14,6 +14,7 @@ training part of Steam's purchases and plays.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import Any, Self
 
 import numpy as np
@@ -59,15 +60,21 @@ class Tilt:
             (slope * (collectors / 2 - popular)).astype(np.float32),
         )
 
-    def factors(self, lengths: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Shape (n, n_items), for histories of these lengths."""
+    def tables(self, lengths: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Shape (n, n_items), the factors for histories of these lengths."""
         over = np.log(np.maximum(lengths, 1)).astype(np.float32) - np.float32(MIDDLE)
         return np.asarray(np.exp(self.level + over[:, None] * self.slope), dtype=np.float32)
 
-    def factor(self, length: int, item: int) -> float:
-        """The factor of one item for a history of one length."""
-        over = float(np.log(max(length, 1))) - MIDDLE
-        return float(np.exp(self.level[item] + over * self.slope[item]))
+    def factors(
+        self, length: int, items: NDArray[np.integer[Any]] | None = None
+    ) -> NDArray[np.float32]:
+        """The factors of these items for a history of one length; None: of all; a new array."""
+        slope, level = self.slope, self.level
+        if items is not None:
+            slope, level = slope[items], level[items]
+        found = slope * np.float32(log(max(length, 1)) - MIDDLE)
+        found += level
+        return np.asarray(np.exp(found, out=found))
 
 
 def _standard(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ systems", SIGIR 2020.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,12 +151,12 @@ class Trending:
         scores += np.float32(len(history) ** self._config.length_power) * base
         return scores
 
-    def terms(self, history: History, item: int) -> Terms:
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
         """The terms of the sum; what is in fashion anyway is the base."""
         fashion, base = self._now if history.as_of is None else self._fashion(history.as_of)
-        links = self._links.terms(history, item).items
-        length = len(history) ** self._config.length_power
-        return Terms(links * fashion[item], base=float(length * base[item]))
+        links = self._links.terms(history, items).items
+        length = np.float32(len(history) ** self._config.length_power)
+        return Terms(links * fashion[items][:, None], base=length * base[items])
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """What users of ``item`` go on to, as far as it is in fashion; 0 for itself."""

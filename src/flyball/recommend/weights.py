@@ -6,7 +6,6 @@ catalogues that fit memory, and sparse, for neighbourhoods.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -17,9 +16,6 @@ from scipy.sparse import csr_matrix
 
 from flyball.errors import ArtifactCorrupt
 from flyball.recommend.arrays import open_array, write_array
-
-MANY = 50
-"""Items from which it is quicker to look into all their rows at once than into one by one."""
 
 
 class Weights(Protocol):
@@ -40,8 +36,10 @@ class Weights(Protocol):
         """Rows of these items times ``values`` (None: ones), added up; a new array (n_items,)."""
         ...
 
-    def column(self, items: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
-        """Shape (len(items),): what each of ``items`` adds to ``item``."""
+    def cells(
+        self, items: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        """What each item adds to each column; a new array (len(columns), len(items))."""
         ...
 
     def plus(self, other: Weights, factor: float) -> Weights | None:
@@ -71,11 +69,11 @@ class DenseWeights:
         self.block = block
         self.columns = columns
         self._n_items = len(block) if n_items is None else n_items
-        self._place: NDArray[np.int32] | None = None
+        self._place: NDArray[np.intp] | None = None
         self._missing: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         if columns is not None:
-            self._place = np.full(self._n_items, -1, dtype=np.int32)
-            self._place[columns] = np.arange(len(columns), dtype=np.int32)
+            self._place = np.full(self._n_items, -1, dtype=np.intp)
+            self._place[columns] = np.arange(len(columns))
             self._missing = np.flatnonzero(self._place < 0)
 
     @property
@@ -97,14 +95,18 @@ class DenseWeights:
             total = saxpy(self.block[row], total, a=factor)
         return self._spread(total)
 
-    def column(self, items: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
+    def cells(
+        self, items: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
         if self._place is None:
-            return np.asarray(self.block[items, item])
-        found = np.zeros(len(items), dtype=np.float32)
-        rows, column = self._place[items], self._place[item]
-        if column >= 0:
-            known = rows >= 0
-            found[known] = self.block[rows[known], column]
+            return np.asarray(self.block[items, columns[:, None]])
+        rows, places = self._place[items], self._place[columns][:, None]
+        known = (rows >= 0) & (places >= 0)
+        if known.all():
+            return np.asarray(self.block[rows, places])
+        found = np.zeros(known.shape, dtype=np.float32)
+        down, across = np.nonzero(known)
+        found[down, across] = self.block[rows[across], places[down, 0]]
         return found
 
     def plus(self, other: Weights, factor: float) -> DenseWeights | None:
@@ -129,14 +131,14 @@ class DenseWeights:
         """
         block = open_array(directory, "weights", ndim=2)
         if block.shape[0] != block.shape[1]:
-            raise _misfit(directory, f"the weights have shape {block.shape}, expected a square")
+            raise misfit(directory, f"the weights have shape {block.shape}, expected a square")
         if not (directory / "columns.npy").exists() and not (directory / "n_items.npy").exists():
             return cls(block)
         columns = open_array(directory, "columns", ndim=1, dtype=np.int32)
         n_items = open_array(directory, "n_items", ndim=1, dtype=np.int64)
         inside = len(columns) == len(block) and len(n_items) == 1 and np.all(np.diff(columns) > 0)
         if not inside or (len(columns) and not 0 <= columns[0] <= columns[-1] < n_items[0]):
-            raise _misfit(directory, "the columns do not fit the weights")
+            raise misfit(directory, "the columns do not fit the weights")
         return cls(block, columns, int(n_items[0]))
 
     def _rows(
@@ -160,112 +162,8 @@ class DenseWeights:
         return whole
 
 
-class SparseWeights:
-    """Few weights a row.
-
-    Args:
-        matrix: float32, shape (n_items, n_items), column indices sorted within each row.
-    """
-
-    def __init__(self, matrix: csr_matrix) -> None:
-        self.matrix = matrix
-
-    @property
-    def n_items(self) -> int:
-        return int(self.matrix.shape[0])
-
-    def product(self, histories: csr_matrix) -> NDArray[np.float32]:
-        dense: NDArray[np.float32] = (histories @ self.matrix).toarray()
-        return dense
-
-    def sum(
-        self, items: NDArray[np.integer[Any]], values: NDArray[np.float32] | None
-    ) -> NDArray[np.float32]:
-        rows = items.astype(np.int64)
-        starts = self.matrix.indptr[rows].astype(np.int64)
-        lengths = self.matrix.indptr[rows + 1] - starts
-        ends = np.cumsum(lengths)
-        taken = np.arange(ends[-1] if len(ends) else 0)  # the cells of all these rows
-        taken += np.repeat(starts - (ends - lengths), lengths)
-        terms = self.matrix.data[taken]
-        if values is not None:
-            terms *= np.repeat(values, lengths)
-        scores = np.bincount(self.matrix.indices[taken], weights=terms, minlength=self.n_items)
-        return scores.astype(np.float32)
-
-    def column(self, items: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
-        if len(items) > MANY:
-            return self._column_of_many(items, item)
-        found = np.zeros(len(items), dtype=np.float32)
-        rows, indices = items.astype(np.int64), self.matrix.indices
-        starts, stops = (self.matrix.indptr[each].tolist() for each in (rows, rows + 1))
-        for place, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-            at = bisect_left(indices, item, start, stop)
-            if at < stop and indices[at] == item:
-                found[place] = self.matrix.data[at]
-        return found
-
-    def _column_of_many(self, items: NDArray[np.integer[Any]], item: int) -> NDArray[np.float32]:
-        """The same, halving the search of all rows together."""
-        indices, rows = self.matrix.indices, items.astype(np.int64)
-        low = self.matrix.indptr[rows].astype(np.int64)
-        stop = self.matrix.indptr[rows + 1].astype(np.int64)
-        high = stop.copy()
-        while (searched := np.flatnonzero(low < high)).size:
-            middle = (low[searched] + high[searched]) // 2
-            below = indices[middle] < item
-            low[searched[below]] = middle[below] + 1
-            high[searched[~below]] = middle[~below]
-        places = np.flatnonzero(low < stop)
-        places = places[indices[low[places]] == item]
-        found = np.zeros(len(items), dtype=np.float32)
-        found[places] = self.matrix.data[low[places]]
-        return found
-
-    def plus(self, other: Weights, factor: float) -> SparseWeights | None:
-        if not isinstance(other, SparseWeights):
-            return None
-        matrix = csr_matrix(self.matrix + other.matrix * np.float32(factor))
-        matrix.sort_indices()
-        return SparseWeights(matrix)
-
-    def save(self, directory: Path) -> None:
-        write_array(directory, "data", self.matrix.data)
-        write_array(directory, "indices", self.matrix.indices.astype(np.int32))
-        write_array(directory, "indptr", self.matrix.indptr.astype(np.int64))
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Open what ``save`` wrote, mapped from disk.
-
-        Raises:
-            ArtifactCorrupt: a file is missing or damaged, or they do not fit each other.
-        """
-        data = open_array(directory, "data", ndim=1)
-        indices = open_array(directory, "indices", ndim=1, dtype=np.int32)
-        indptr = open_array(directory, "indptr", ndim=1, dtype=np.int64)
-        n_items = len(indptr) - 1
-        if (
-            n_items < 0
-            or indptr[0] != 0
-            or np.any(np.diff(indptr) < 0)
-            or not indptr[-1] == len(data) == len(indices)
-            or (len(indices) and not 0 <= indices.min() <= indices.max() < n_items)
-            or not _sorted_within(indices, indptr)
-        ):
-            raise _misfit(directory, "the parts of the sparse weights do not fit each other")
-        return cls(csr_matrix((data, indices, indptr), shape=(n_items, n_items)))
-
-
-def _sorted_within(indices: NDArray[np.int32], indptr: NDArray[np.int64]) -> bool:
-    """Whether the columns rise strictly within each row; ``column`` looks them up by that."""
-    falls = np.diff(indices) <= 0
-    starts = indptr[1:-1]
-    falls[starts[(starts > 0) & (starts < len(indices))] - 1] = False
-    return not falls.any()
-
-
-def _misfit(directory: Path, reason: str) -> ArtifactCorrupt:
+def misfit(directory: Path, reason: str) -> ArtifactCorrupt:
+    """The error for weights whose files do not fit each other."""
     return ArtifactCorrupt(
         f"the model in {directory} cannot be used: {reason}; restore the artifact or train again"
     )

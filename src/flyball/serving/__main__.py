@@ -44,6 +44,7 @@ def main(
             port=arguments.port,
             fd=arguments.fd,
             only=arguments.only,
+            heartbeat=arguments.heartbeat,
         )
     except FlyballError as error:
         sys.stderr.write(f"{error.title}: {error}\n")
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     place.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
     parser.add_argument("--only", metavar="MODEL/VERSION", help="serve one version, follow nothing")
     parser.add_argument("--parent", type=int, help="end when this process, our parent, ends")
+    parser.add_argument("--heartbeat", type=int, help="file descriptor of a pipe to write to")
     parser.add_argument("--log-level", default="info", help="the least severe line to log")
     parser.add_argument("--json-logs", action="store_true", help="logs as JSON")
     return parser

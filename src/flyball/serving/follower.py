@@ -11,7 +11,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +42,7 @@ class Follower:
         load: (model, version) -> loaded; raises as ``loading.load``.
         slots: by model.
         rulebook: what else is followed.
+        also: and what more; called with the records at each look.
         status: the status to begin with (worker, url, started_at).
         clock, metrics: as everywhere.
     """
@@ -53,6 +54,7 @@ class Follower:
         load: Callable[[str, str], Loaded],
         slots: Mapping[str, Slots],
         rulebook: Rulebook,
+        also: Sequence[Callable[[Records], None]] = (),
         status: WorkerStatus,
         clock: Clock,
         metrics: Metrics,
@@ -60,7 +62,7 @@ class Follower:
         self.status = status
         self.database = NOT_READ
         self._records, self._load, self._slots = records, load, slots
-        self._rulebook = rulebook
+        self._rulebook, self._also = rulebook, also
         self._clock, self._metrics = clock, metrics
         self._stored: WorkerStatus | None = None
         self._reported_at = -HEARTBEAT_S
@@ -113,6 +115,8 @@ class Follower:
                 if (slots := self._slots.get(route.model)) is not None:
                     self._follow(slots, route)
             self._rulebook.follow(self._records)
+            for follow in self._also:
+                follow(self._records)
             self._polled.set()
             self._retry()
             self._report()

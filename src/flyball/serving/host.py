@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from flyball.domain.access import Caller
 from flyball.domain.privacy import Pseudonyms
-from flyball.domain.traffic import Event, answered_by
+from flyball.domain.traffic import Answers, Event, Join, Shown
 from flyball.errors import EnvironmentFailed, FlyballError, NotFound
 from flyball.ports import Choice
 from flyball.serving.journal import Journal
 from flyball.serving.overlay import NOTHING, Overlay
 from flyball.serving.slots import Slots
 from flyball.telemetry.metrics import Metrics
+from flyball.telemetry.served import ServedRecorder
 from flyball.telemetry.windows import WindowRecorder
 
 
@@ -32,6 +36,9 @@ class ModelHost:
         pseudonyms: as the model's data was stored with; None where it knows users by their ids.
         windows, journal, overlay: shared by all models of the worker; None in a candidate.
         rules: gives the business rules in force.
+        answers: gives ids to answers and reads those of events; default with a key of its own.
+        lists: where shown lists are noted; None in a candidate.
+        limit_user: (caller, user) -> counts a request; None: there is no limit.
     """
 
     def __init__(
@@ -44,16 +51,31 @@ class ModelHost:
         journal: Journal | None = None,
         overlay: Overlay | None = None,
         rules: Callable[[], Any] = lambda: None,
+        answers: Answers | None = None,
+        lists: ServedRecorder | None = None,
+        limit_user: Callable[[Caller, str], None] | None = None,
     ) -> None:
         self.model = slots.model
+        self.answers = answers or Answers(secrets.token_bytes(32))
         self.slots = slots
         self._metrics, self._pseudonyms = metrics, pseudonyms
         self._windows, self._journal, self._overlay = windows, journal, overlay
         self._rules = rules
+        self._limit_user = limit_user
+        self._note = None if lists is None else lists.note
 
     def pseudonym(self, user: str) -> str:
         """The name under which the data knows a user. All below take a user by it."""
         return user if self._pseudonyms is None else self._pseudonyms.of(user)
+
+    def limit(self, caller: Caller, user: str) -> None:
+        """Count a request that names a user, by the id that the caller knows them by.
+
+        Raises:
+            TooManyRequests: there are more of them in a minute than there may be.
+        """
+        if self._limit_user is not None:
+            self._limit_user(caller, user)
 
     def choose(self, user: str) -> Choice:
         """The version that answers this user now.
@@ -69,11 +91,54 @@ class ModelHost:
             )
         return snapshot.choose(user)
 
+    def beside(self, choice: Choice) -> Choice | None:
+        """The other version that is loaded, if any: it may answer where this one failed."""
+        snapshot = self.slots.snapshot
+        return None if snapshot is None else snapshot.beside(choice)
+
+    def fell_back(self, choice: Choice, to: str) -> None:
+        """Count an answer that this version failed to give; see ``ports.Host``."""
+        self._metrics.fallbacks.labels(self.model, choice.version, to).inc()
+
     def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
         """Count one answer in metrics and windows."""
         self._metrics.served(self.model, choice.version, endpoint, seconds, status)
         if self._windows is not None:
             self._windows.count(self.model, choice.version, seconds, status)
+
+    def shown(
+        self,
+        choice: Choice,
+        recommendation_id: str,
+        at_ms: int,
+        user: str | None,
+        items: Sequence[str],
+        *,
+        k: int,
+        filtered: bool = False,
+        fallback: str = "",
+        trace: str = "",
+    ) -> None:
+        """Note a list that is being answered. See ``ports.Host``."""
+        if self._note is None:
+            return
+        self._note(
+            Shown(
+                recommendation_id,
+                at_ms,
+                self.model,
+                choice.version,
+                choice.variant.value,
+                choice.share,
+                user or "",
+                k,
+                items,
+                (1.0,) * len(items),  # this variant always gives this list
+                fallback,
+                filtered,
+                trace,
+            )
+        )
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
         """Store events; returns when they are on disk. True: new, False: a duplicate.
@@ -85,17 +150,22 @@ class ModelHost:
         if self._journal is None:
             raise EnvironmentFailed("a candidate under test accepts no events")
         try:
-            new = await self._journal.append(events)
+            kept = await self._journal.append(events)
         except FlyballError:
-            self._count(events, "refused")
+            self._count(events, ("refused",) * len(events))
             raise
-        fresh = [event for event, is_new in zip(events, new, strict=True) if is_new]
-        self._count(fresh, "new")
-        self._count([e for e, is_new in zip(events, new, strict=True) if not is_new], "duplicate")
         if self._overlay is not None:
-            self._overlay.apply(fresh)
-        self._join(fresh)
-        return new
+            self._overlay.apply(e for e, new in zip(events, kept.new, strict=True) if new)
+        if kept.waits:
+            self._count(events, ("spooled",) * len(events))
+        else:
+            self.stored(events, kept.new)
+        return kept.new
+
+    def stored(self, events: Sequence[Event], new: Sequence[bool]) -> None:
+        """Count events of this model that are in the database since a moment ago."""
+        self._count(events, ["new" if is_new else "duplicate" for is_new in new])
+        self._join([event for event, is_new in zip(events, new, strict=True) if is_new])
 
     def overlay(self, user: str) -> Mapping[str, frozenset[str]]:
         """Item ids by event type (purchase, play, dislike) from events since the snapshots."""
@@ -105,13 +175,22 @@ class ModelHost:
         """The business rules in force, as the application read them."""
         return self._rules()
 
-    def _count(self, events: Sequence[Event], result: str) -> None:
-        for event in events:
-            self._metrics.events.labels(event.model, str(event.type), result).inc()
+    def _count(self, events: Sequence[Event], results: Sequence[str]) -> None:
+        counts = Counter(zip((event.type.value for event in events), results, strict=True))
+        for (kind, result), count in counts.items():
+            self._metrics.events.labels(self.model, kind, result).inc(count)
 
     def _join(self, events: Sequence[Event]) -> None:
-        if self._windows is None:
-            return
+        """Count each event for the answer that led to it, where it is one of ours."""
+        counts: Counter[tuple[str, Join, str]] = Counter()
+        known: dict[str, tuple[Join, str]] = {}  # a list's events mostly come together
         for event in events:
-            if (version := answered_by(event.recommendation_id)) is not None:
-                self._windows.feedback(event.model, version, str(event.type))
+            answer = event.recommendation_id
+            found = known.get(answer)
+            if found is None:
+                found = known[answer] = self.answers.join(answer, event.received_at)
+            counts[(event.type.value, *found)] += 1
+        for (kind, join, version), count in counts.items():
+            self._metrics.feedback.labels(self.model, kind, join.value).inc(count)
+            if join is Join.JOINED and self._windows is not None:
+                self._windows.feedback(self.model, version, kind, count)

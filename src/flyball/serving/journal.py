@@ -1,7 +1,8 @@
 """Group commit: events of concurrent requests are stored together, by one thread.
 
 A flush to disk takes milliseconds however much it carries. So one thread takes everything that
-waits, stores it in one call, and then lets all the requests behind it go on.
+waits, stores it in one call, and then lets all the requests behind it go on. While the database is
+away the same is done with the backlog on disk.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from flyball.domain.traffic import Event
 from flyball.errors import EnvironmentFailed, FlyballError, StorageUnavailable
 from flyball.ports import Events
+from flyball.serving.backlog import Backlog
 
 MOST = 5_000
 """Events stored in one call, unless a single request brings more."""
@@ -22,14 +25,34 @@ MOST = 5_000
 WAITING = 50_000
 """Events that may wait; more are refused, so that a slow disk does not fill the memory."""
 
-_Job = tuple[Sequence[Event], "Future[list[bool]]"]
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the events of one request; they are on disk.
+
+    Attributes:
+        new: whether each was new (False: a duplicate).
+        waits: the database is away. Then an event counts as new unless the same request brought it
+            before; what else is a duplicate shows when they are moved.
+    """
+
+    new: list[bool]
+    waits: bool = False
+
+
+_Job = tuple[Sequence[Event], "Future[Kept]"]
 
 
 class Journal:
-    """Stores events of many requests durably. ``append`` is for coroutines of any event loop."""
+    """Stores events of many requests durably. ``append`` is for coroutines of any event loop.
 
-    def __init__(self, events: Events) -> None:
-        self._events = events
+    Args:
+        events: the database.
+        backlog: where events wait while the database is away; None: they are refused then.
+    """
+
+    def __init__(self, events: Events, backlog: Backlog | None = None) -> None:
+        self._events, self._backlog = events, backlog
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0
@@ -48,16 +71,16 @@ class Journal:
         if self._thread.is_alive():
             self._thread.join()
 
-    async def append(self, events: Sequence[Event]) -> list[bool]:
-        """Whether each event was new (False: a duplicate). They are on disk when this returns.
+    async def append(self, events: Sequence[Event]) -> Kept:
+        """Store events; they are on disk when this returns.
 
         Raises:
             StorageUnavailable: none of them was stored; send them again.
             InvalidRequest: one of them cannot be stored at all; none was.
         """
         if not events:
-            return []
-        future: Future[list[bool]] = Future()
+            return Kept([])
+        future: Future[Kept] = Future()
         with self._lock:
             if self._closed:
                 raise StorageUnavailable("the server is stopping; send the events again")
@@ -96,7 +119,7 @@ class Journal:
         for _, future in jobs:
             future.set_running_or_notify_cancel()  # stored even if the sender gave up waiting
         try:
-            new = self._events.append([event for events, _ in jobs for event in events])
+            kept = self._kept([event for events, _ in jobs for event in events])
         except EnvironmentFailed as error:
             _refuse(jobs, error)
         except FlyballError as error:
@@ -111,16 +134,38 @@ class Journal:
         else:
             start = 0
             for events, future in jobs:
-                _settle(future, new[start : start + len(events)])
+                _settle(future, Kept(kept.new[start : start + len(events)], kept.waits))
                 start += len(events)
 
-    def _store_alone(self, events: Sequence[Event], future: Future[list[bool]]) -> None:
+    def _kept(self, events: Sequence[Event]) -> Kept:
+        """Events in the database, or on disk while that is away."""
+        backlog = self._backlog
+        if backlog is None:
+            return Kept(self._events.append(events))
+        if backlog.away:  # it will say when the database is back; nobody has to wait for that
+            return _kept_in(backlog, events)
         try:
-            _settle(future, self._events.append(events))
+            return Kept(self._events.append(events))
+        except StorageUnavailable as away:
+            try:
+                return _kept_in(backlog, events)
+            except StorageUnavailable as error:
+                raise error from away
+
+    def _store_alone(self, events: Sequence[Event], future: Future[Kept]) -> None:
+        try:
+            _settle(future, self._kept(events))
         except FlyballError as error:
             _settle(future, error)
         except Exception as error:  # noqa: BLE001 - as above
             _settle(future, _unforeseen(error))
+
+
+def _kept_in(backlog: Backlog, events: Sequence[Event]) -> Kept:
+    backlog.keep(events)
+    first = {event.event_id: place for place, event in reversed(list(enumerate(events)))}
+    new = [first[event.event_id] == place for place, event in enumerate(events)]
+    return Kept(new, waits=True)
 
 
 def _refuse(jobs: Sequence[_Job], error: FlyballError) -> None:
@@ -134,7 +179,7 @@ def _unforeseen(error: Exception) -> StorageUnavailable:
     return refusal
 
 
-def _settle(future: Future[list[bool]], outcome: list[bool] | FlyballError) -> None:
+def _settle(future: Future[Kept], outcome: Kept | FlyballError) -> None:
     if future.cancelled():
         return
     if isinstance(outcome, FlyballError):

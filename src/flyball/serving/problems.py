@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,9 +20,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flyball.errors import FlyballError, InvalidRequest, NotFound
+from flyball.errors import (
+    DeadlinePassed,
+    FlyballError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+)
+from flyball.exchange import Reply
 
 MEDIA_TYPE = "application/problem+json"
+MOST_SAID = 2000
+"""Characters of a detail: it may quote what was sent."""
+
+BEARER = 'Bearer realm="flyball"'
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS = re.compile(r"disk (or the quota )?is full|disk is full|no space left", re.IGNORECASE)
 
@@ -43,10 +58,18 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
+def _schema() -> dict[str, Any]:
+    """Of a problem, whole: a reference would point out of the document that it is put into."""
+    whole = Problem.model_json_schema()
+    part = whole.pop("$defs")["FieldProblem"]
+    whole["properties"]["errors"] = {"type": "array", "items": part}
+    return whole
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "What went wrong, as RFC 9457 says it.",
-        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema(ref_template="#/{model}")}},
+        "content": {MEDIA_TYPE: {"schema": _schema()}},
     }
 }
 """For OpenAPI: every operation may answer so."""
@@ -54,7 +77,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def install(app: FastAPI) -> None:
     """Answer every error of this application as a problem."""
-    app.add_exception_handler(FlyballError, _ours)
+    app.add_exception_handler(FlyballError, _handled)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Unexpected)
@@ -75,16 +98,23 @@ def problem(
         type=f"urn:flyball:problem:{kind}",
         title=title,
         status=status,
-        detail=detail,
+        detail=detail if len(detail) <= MOST_SAID else f"{detail[:MOST_SAID]}...",
         instance=instance or new_instance(),
         errors=None if errors is None else list(errors),
     )
-    return JSONResponse(
-        body.model_dump(exclude_none=True),
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type=MEDIA_TYPE,
+    return _Document(
+        body.model_dump(exclude_none=True), status_code=status, headers=dict(headers or {})
     )
+
+
+class _Document(JSONResponse):
+    """A problem; also one whose detail quotes what is no Unicode, such as the name of a file."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")  # a lone surrogate, as JSON escapes it
 
 
 def new_instance() -> str:
@@ -114,15 +144,66 @@ def _kind(error: FlyballError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
-async def _ours(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FlyballError)
-    status, instance = status_of(error), new_instance()
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotFound):
-        _log().warning("a request failed", instance=instance, status=status, reason=str(error))
-    headers = {"retry-after": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+def reply_to(error: FlyballError) -> Reply:
+    """The answer to a request that failed as we foresaw."""
+    return _as_reply(_ours(error))
+
+
+def reply_to_unexpected(error: Exception, path: str) -> Reply:
+    """The answer where nobody foresaw it: the traceback goes to the log, not out."""
+    return _as_reply(_unforeseen(error, path))
+
+
+def _unforeseen(error: Exception, path: str) -> JSONResponse:
+    instance = new_instance()
+    _log().error("an unexpected error", instance=instance, path=path, exc_info=error)
     return problem(
-        status, _kind(error), error.title, str(error), headers=headers, instance=instance
+        500,
+        "unexpected",
+        "An unexpected error",
+        f"the server's log tells more under {instance}",
+        instance=instance,
     )
+
+
+def _as_reply(response: JSONResponse) -> Reply:
+    kept = (b"content-length", b"content-type")
+    return Reply(
+        bytes(response.body),
+        response.status_code,
+        tuple(header for header in response.raw_headers if header[0] not in kept),
+        MEDIA_TYPE.encode(),
+    )
+
+
+async def _handled(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FlyballError)
+    return _ours(error)
+
+
+def _ours(error: FlyballError) -> JSONResponse:
+    status, instance = status_of(error), new_instance()
+    ours = not isinstance(error, NotFound | DeadlinePassed)  # a caller may choose how often
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and ours:
+        _log().warning("a request failed", instance=instance, status=status, reason=str(error))
+    return problem(
+        status, _kind(error), error.title, str(error), headers=_headers(error), instance=instance
+    )
+
+
+def _headers(error: FlyballError) -> dict[str, str]:
+    match error:
+        case TooManyRequests():
+            return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+        case Unauthenticated():
+            wrong = error.reason not in ("", "no_credentials")  # RFC 6750, section 3.1
+            return {"www-authenticate": BEARER + (', error="invalid_token"' if wrong else "")}
+        case Forbidden() if error.reason == "scope":
+            return {"www-authenticate": f'{BEARER}, error="insufficient_scope"'}
+        case _ if status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
+            return {"retry-after": "1"}
+        case _:
+            return {}
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -156,7 +237,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 class Unexpected:
-    """Answers what nobody foresaw with 500 and an id; the traceback goes to the log, not out."""
+    """Answers what nobody foresaw with 500 and an id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -174,19 +255,10 @@ class Unexpected:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             return  # the caller went away in the middle of its request: nobody to answer
-        except Exception:
+        except Exception as error:
             if scope["type"] != "http" or started:
                 raise
-            instance = new_instance()
-            _log().exception("an unexpected error", instance=instance, path=scope["path"])
-            response = problem(
-                500,
-                "unexpected",
-                "An unexpected error",
-                f"the server's log tells more under {instance}",
-                instance=instance,
-            )
-            await response(scope, receive, send)
+            await _unforeseen(error, scope["path"])(scope, receive, send)
 
 
 def _log() -> Any:

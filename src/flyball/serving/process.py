@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from flyball import configuration, wiring
+from flyball.access import posture
 from flyball.domain.privacy import Pseudonyms
-from flyball.errors import ConfigurationError, EnvironmentFailed
+from flyball.errors import ConfigurationError, StorageUnavailable
 from flyball.ports import Application
 from flyball.serving.app import create_app
+from flyball.serving.edge.rebinding import is_loopback
+from flyball.serving.heartbeat import Heartbeat
 from flyball.serving.loading import load
-from flyball.serving.rebinding import is_loopback
+from flyball.serving.memory import Recycling
+from flyball.serving.reception import Reception
 from flyball.serving.server import Server, Stop, announce, inherited, listening, url_of
 from flyball.serving.worker import Candidate, Worker, identify
 from flyball.telemetry.metrics import Metrics
 from flyball.wiring import Platform
+
+LOOPBACK = "127.0.0.1"
 
 SETTLE_S = 30.0
 """Seconds a worker on a shared socket waits for its versions before it accepts all the same."""
@@ -34,6 +41,7 @@ def serve(
     port: int | None = None,
     fd: int | None = None,
     only: str | None = None,
+    heartbeat: int | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
@@ -43,6 +51,7 @@ def serve(
         port: to listen on (0: a free one), announced on standard output once ready.
         fd: instead, a listening socket shared with other workers.
         only: ``"<model>/<version>"``, to serve that and nothing else.
+        heartbeat: a pipe's end, to tell the supervisor each second that this process is not stuck.
 
     Raises:
         FlyballError: it cannot begin; says why.
@@ -51,16 +60,41 @@ def serve(
     threading.excepthook = stop.thread_failed
     threadpool_limits(1)
     platform = wiring.build(configuration.load(home))
-    host = platform.settings.server.host
-    with (
-        closing(platform),
-        listening(host, port or 0) if fd is None else inherited(fd) as sock,
-    ):
+    with closing(platform), _socket(platform, port or 0, fd, only) as sock:
         if only is not None:
             _serve_candidate(only, platform, application, sock, stop)
         else:
-            _serve_routes(platform, application, sock, stop, shared=fd is not None)
-    return EnvironmentFailed.exit_code if stop.failed else 0
+            limit = platform.settings.server.worker_memory
+            upkeep: list[Callable[[], None]] = [Recycling(platform.home, limit, stop.recycle)]
+            if heartbeat is not None:
+                upkeep.append(Heartbeat(heartbeat))
+            _serve_routes(platform, application, sock, stop, upkeep, shared=fd is not None)
+    return stop.exit_code
+
+
+def _socket(platform: Platform, port: int, fd: int | None, only: str | None) -> socket.socket:
+    """Listen, unless anybody could then use the server."""
+    if fd is not None:
+        return inherited(fd)
+    if only is not None:  # a candidate is for the validation on this machine alone
+        return listening(LOOPBACK, port)
+    host = platform.settings.server.host
+    _required(platform, host)
+    return listening(host, port)
+
+
+def _required(platform: Platform, host: str) -> bool:
+    """Whether callers need credentials.
+
+    Raises:
+        ConfigurationError: they would not, and others could call; or nobody has any.
+    """
+    setting = platform.settings.access.required
+    required = posture.required(setting, host=host, loopback=is_loopback(host))
+    if required:
+        with suppress(StorageUnavailable):  # while the database is away nobody is let in
+            posture.check_anybody(platform.records)
+    return required
 
 
 def _serve_candidate(
@@ -97,35 +131,52 @@ def _serve_routes(
     application: Callable[[str], Application],
     sock: socket.socket,
     stop: Stop,
+    upkeep: Sequence[Callable[[], None]],
     *,
     shared: bool,
 ) -> None:
     models = platform.settings.models
     opened = {name: application(name) for name in {m.application for m in models.values()}}
     applications = {name: opened[model.application] for name, model in models.items()}
-    url = url_of(sock)
+    settings = platform.settings.server
+    url = url_of(sock, tls=bool(settings.tls_certificate))
+    metrics = Metrics()
+    address: str = sock.getsockname()[0]
+    reception = Reception(platform, metrics, required=_required(platform, address))
     worker = Worker(
         platform,
         applications,
         identify(url, platform.clock),
-        Metrics(),
+        metrics,
         pseudonyms=_pseudonyms(platform, applications),
+        also=[reception.directory.follow],
+        limit_user=reception.limit_user,
     )
 
     def started() -> None:
         if not shared:
             worker.when_reported(lambda: announce(url))
 
-    server = Server(create_app(worker, applications, loopback=_local(sock)), started)
+    app = create_app(
+        worker,
+        applications,
+        loopback=_local(sock),
+        gate=reception.gate,
+        auth=reception.routes,
+    )
+    server = Server(app, started, settings=settings, each_second=upkeep)
+    reception.open()
     worker.start()
     try:
         if shared:
             _settle(worker, stop)
+        _collect_rarely()
         stop.attach(server)
         if not stop.asked:
             server.run(sockets=[sock])
     finally:
         worker.stop()
+        reception.close()
 
 
 def _pseudonyms(
@@ -144,6 +195,16 @@ def _pseudonyms(
 def _local(sock: socket.socket) -> bool:
     address: str = sock.getsockname()[0]
     return is_loopback(address)
+
+
+def _collect_rarely() -> None:
+    """Spare requests the search for garbage in all that stays: code, routes, models.
+
+    What a request leaves is freed by counting; rings of garbage are rare, and few of them wait.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _settle(worker: Worker, stop: Stop) -> None:

@@ -6,20 +6,32 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from flyball.errors import EnvironmentFailed
+from flyball.serving.door import Door
+from flyball.serving.edge import answer
+from flyball.serving.edge.bounds import Bounds
+from flyball.serving.edge.cross_origin import allowing
+from flyball.serving.edge.edge import Edge
+from flyball.serving.edge.phase import State
+from flyball.serving.edge.protocol import Connection
+from flyball.serving.memory import RECYCLED
+from flyball.serving.tls import certificate_of
+from flyball.settings import Server as ServerSettings
 
 DRAIN_S = 10
 """Seconds that requests in flight have to finish after the first signal."""
@@ -27,21 +39,26 @@ DRAIN_S = 10
 LINGER_S = 1.0
 """Seconds that open connections have to send one more request, answered with ``close``."""
 
+TICK_S = 0.1
+"""Seconds that uvicorn sleeps between two looks at what is due."""
+
 BACKLOG = 2048
+OWN_FILES = 256
+"""Open files that connections leave for the database, artifacts and journals."""
 
 
 class Stop:
     """Set by SIGTERM and SIGINT from the moment it is made; a second signal hurries.
 
     Attributes:
-        failed: whether it was not a signal but a thread of ours that died.
+        exit_code: of this process, once it has ended.
         asked: whether a signal has come. A plain flag and a pipe, because a signal handler must
             not take the lock of a ``threading.Event`` that its own thread may hold.
     """
 
     def __init__(self) -> None:
         self.asked = False
-        self.failed = False
+        self.exit_code = 0
         self._server: OwnEnd | None = None
         self._read_end, self._write_end = os.pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +82,14 @@ class Stop:
             thread=failure.thread.name if failure.thread is not None else "",
             exc_info=failure.exc_value,
         )
-        self.failed = True
+        self._end(EnvironmentFailed.exit_code)
+
+    def recycle(self) -> None:
+        """End as a signal would; the supervisor starts a fresh process at once."""
+        self._end(RECYCLED)
+
+    def _end(self, code: int) -> None:
+        self.exit_code = code
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
@@ -114,18 +138,85 @@ class OwnEnd(uvicorn.Server):
 
 
 class Server(OwnEnd):
-    """A worker's server, drained without a failed request."""
+    """A worker's server: hard to hurt from outside, drained without a failed request.
 
-    def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
+    Args:
+        app: what is served.
+        on_started: called once it accepts, unless it is asked to end before.
+        settings: its certificate, other origins, proxies.
+        bounds: of clients.
+        each_second: called from the event loop while it serves.
+
+    Raises:
+        ConfigurationError: the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        app: Edge,
+        on_started: Callable[[], None],
+        *,
+        settings: ServerSettings | None = None,
+        bounds: Bounds | None = None,
+        each_second: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        settings = settings or ServerSettings()
+        certificate = certificate_of(settings)
+        self._always, self._each_second = answer.ALWAYS, list(each_second)
+        secured: dict[str, Any] = {}
+        if certificate is not None:
+            self._always += answer.HSTS
+            self._each_second.append(certificate.refresh)
+            secured["ssl_context_factory"] = lambda *_: certificate.context
         super().__init__(
-            app,
+            allowing(app, settings.cors_origins),
             on_started,
             ws="none",
             lifespan="off",
-            backlog=BACKLOG,
-            timeout_keep_alive=30,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=DRAIN_S,
+            **secured,
         )
+        self.state = self.server_state = State(bounds or Bounds(connections=room()))
+        self._next_second = self._last_tick = 0.0
+        self._write_lines()
+        app.admission.requests = self.state.tasks
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        self._doors = [
+            Door(sock, lambda: Connection(self.config, self.state), self.config.ssl)
+            for sock in sockets or ()
+        ]
+        self.servers = cast("list[Any]", self._doors)
+        self._last_tick = time.monotonic()
+        self.started = True
+        if not self.should_exit:
+            self._on_started()
+
+    async def on_tick(self, _counter: int) -> bool:
+        """What is due every tenth of a second, and each second; both are later under load."""
+        now = time.monotonic()
+        for door in self._doors:
+            door.late(now - self._last_tick - TICK_S)
+        self._last_tick = now
+        due = now >= self._next_second
+        asked = await super().on_tick(0 if due else 1)
+        if due:
+            self._next_second = now + 1.0
+            self._write_lines()
+            connections = cast("set[Connection]", self.state.connections)
+            for connection in [one for one in connections if one.until < now]:
+                connection.overdue(now)
+            for call in self._each_second:
+                call()
+        return asked
+
+    def _write_lines(self) -> None:
+        """The headers of every answer."""
+        dated = b"".join(b"%b: %b\r\n" % header for header in self.state.default_headers)
+        self.state.lines = dated + self._always
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer what is open or on its way, then close."""
@@ -133,14 +224,19 @@ class Server(OwnEnd):
             server.close()
         # A client that just sent a request on an open connection must not find it closed: for a
         # moment such requests are still answered, and told to be the last of their connection.
-        self.server_state.default_headers = [
-            *self.server_state.default_headers,
-            (b"connection", b"close"),
-        ]
+        self.state.closing = True
         deadline = asyncio.get_running_loop().time() + LINGER_S
-        while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
+        while self.state.connections and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+
+def room() -> int:
+    """How many connections this process may hold; it may open as many files as it ever may now."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = Bounds().connections if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(most - OWN_FILES, most // 2)
 
 
 def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
@@ -177,11 +273,12 @@ def inherited(fd: int) -> socket.socket:
     return found
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, *, tls: bool = False) -> str:
     """Where a listening socket is reached from this machine."""
+    scheme = "https" if tls else "http"
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def announce(url: str) -> None:

@@ -47,6 +47,11 @@ class Snapshot:
             return self.challenger
         return self.champion
 
+    def beside(self, choice: Choice) -> Choice | None:
+        """The other version that is loaded, if there is one: it may answer where this one fails."""
+        other = self.champion if choice.version != self.champion.version else self.challenger
+        return None if other is None or other.version == choice.version else other
+
 
 class Slots:
     """The versions of one model in this worker. Thread-safe.
@@ -159,10 +164,11 @@ class Slots:
         return other if route.champion in self._failed else None
 
     def _apply(self, route: Route, live: Loaded, other: Loaded | None) -> None:
+        share = 0.0 if other is None else route.challenger_share
         self.snapshot = Snapshot(
             route=route,
-            champion=_choice(live, Variant.CHAMPION),
-            challenger=None if other is None else _choice(other, Variant.CHALLENGER),
+            champion=_choice(live, Variant.CHAMPION, 1.0 - share),
+            challenger=None if other is None else _choice(other, Variant.CHALLENGER, share),
         )
 
     def _drop_unwanted(self, route: Route) -> None:
@@ -173,5 +179,5 @@ class Slots:
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in keep}
 
 
-def _choice(loaded: Loaded, variant: Variant) -> Choice:
-    return Choice(servable=loaded.servable, version=loaded.version, variant=variant)
+def _choice(loaded: Loaded, variant: Variant, share: float) -> Choice:
+    return Choice(servable=loaded.servable, version=loaded.version, variant=variant, share=share)

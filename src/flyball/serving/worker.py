@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
+from flyball.domain.access import Caller
 from flyball.domain.privacy import Pseudonyms
-from flyball.domain.routing import Route, Slot, SlotPhase, WorkerStatus
-from flyball.ports import Application, Blobs, Clock, Events, Records
+from flyball.domain.routing import Route, Slot, WorkerStatus
+from flyball.domain.traffic import Answers, Event
+from flyball.ports import Application, Blobs, Clock, Events, Records, ServedLists
+from flyball.serving.backlog import Backlog
 from flyball.serving.follower import Follower, resident_bytes
+from flyball.serving.health import model_health, unready_reason
 from flyball.serving.host import ModelHost
 from flyball.serving.journal import Journal
 from flyball.serving.loading import load
 from flyball.serving.overlay import Overlay
 from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
+from flyball.storage.spool import Spool
+from flyball.storage.spool_tail import SpoolTail
 from flyball.telemetry.metrics import Metrics
+from flyball.telemetry.served import ServedRecorder
 from flyball.telemetry.windows import WindowRecorder
 
 
@@ -43,8 +50,22 @@ class Adapters(Protocol):
         ...
 
     @property
+    def spool(self) -> Spool:
+        """Events on disk, while the database is away."""
+        ...
+
+    @property
+    def served(self) -> ServedLists:
+        """Lists that were shown."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The time."""
+        ...
+
+    def answers(self, model: str) -> Answers:
+        """What gives a model's answers their ids, and reads them again."""
         ...
 
 
@@ -87,6 +108,8 @@ class Worker:
         identity: which process this is.
         metrics: of this process.
         pseudonyms: of the models whose data knows users by them.
+        also: more that follows the records, as ``Follower`` does.
+        limit_user: counts a request that names a user; see ``ModelHost``.
     """
 
     def __init__(
@@ -97,12 +120,19 @@ class Worker:
         metrics: Metrics,
         *,
         pseudonyms: Mapping[str, Pseudonyms],
+        also: Sequence[Callable[[Records], None]] = (),
+        limit_user: Callable[[Caller, str], None] | None = None,
     ) -> None:
         self.metrics = metrics
         self._clock, self._identity = adapters.clock, identity
         self._windows = WindowRecorder(adapters.events, identity.worker, adapters.clock)
-        self._journal = Journal(adapters.events)
-        self._overlay = Overlay(adapters.events, adapters.records)
+        self._lists = ServedRecorder(adapters.served, metrics.unwritten.inc)
+        self._backlog = Backlog(
+            adapters.spool, adapters.events, adapters.records, metrics, self._stored
+        )
+        self._journal = Journal(adapters.events, self._backlog)
+        tail = SpoolTail(adapters.spool.folder, adapters.spool.mark)
+        self._overlay = Overlay(adapters.events, adapters.records, tail)
         self._slots = {model: Slots(model) for model in applications}
         self._rulebook = Rulebook(applications)
         self.hosts: Mapping[str, ModelHost] = {
@@ -114,6 +144,9 @@ class Worker:
                 journal=self._journal,
                 overlay=self._overlay,
                 rules=partial(self._rulebook.of, model),
+                answers=adapters.answers(model),
+                lists=self._lists,
+                limit_user=limit_user,
             )
             for model, slots in self._slots.items()
         }
@@ -132,6 +165,7 @@ class Worker:
             load=load_version,
             slots=self._slots,
             rulebook=self._rulebook,
+            also=also,
             status=WorkerStatus(
                 worker=identity.worker,
                 url=identity.url,
@@ -149,17 +183,27 @@ class Worker:
 
     def start(self) -> None:
         """Begin to follow, to store and to count."""
+        self._backlog.start()
         self._journal.start()
         self._windows.start()
+        self._lists.start()
         self._overlay.start()
         self._follower.start()
 
     def stop(self) -> None:
         """Store what is left and take the status back. No request may be in flight."""
         self._journal.stop()
+        self._backlog.stop()
         self._windows.stop()
+        self._lists.stop()
         self._overlay.stop()
         self._follower.stop()
+
+    def _stored(self, events: Sequence[Event], new: Sequence[bool]) -> None:
+        """Events that waited on disk are in the database."""
+        for model, host in self.hosts.items():
+            theirs = [pair for pair in zip(events, new, strict=True) if pair[0].model == model]
+            host.stored([event for event, _ in theirs], [is_new for _, is_new in theirs])
 
     def when_reported(self, call: Callable[[], None]) -> None:
         """Call this once a status has been stored from now on."""
@@ -168,7 +212,9 @@ class Worker:
     def unready(self) -> list[str]:
         """Why it cannot answer yet; empty when every routed model has a ready live version."""
         routed = [s for s in self._slots.values() if s.route is not None and s.route.champion]
-        reasons = [f"{slots.model}: {_reason(slots)}" for slots in routed if slots.snapshot is None]
+        reasons = [
+            f"{slots.model}: {unready_reason(slots)}" for slots in routed if slots.snapshot is None
+        ]
         if not self._follower.routed and not reasons:
             reasons.append("the routes are being read")
         elif not routed:
@@ -188,6 +234,7 @@ class Worker:
             **process_health(self._identity, self._clock),
             "models": {model: model_health(slots) for model, slots in self._slots.items()},
             "dependencies": {"database": {"ok": not away, "detail": away}},
+            "spool": {"waiting": self._backlog.waiting},
         }
 
 
@@ -237,30 +284,3 @@ def process_health(identity: Identity, clock: Clock) -> dict[str, Any]:
         "uptime_s": round((clock.now() - identity.started_at).total_seconds(), 3),
         "rss_bytes": resident_bytes(),
     }
-
-
-def model_health(slots: Slots) -> dict[str, Any]:
-    """What serves, what is wanted, and how far each version has come."""
-    snapshot, route = slots.snapshot, slots.route
-    return {
-        "serving": None if snapshot is None else snapshot.champion.version,
-        "challenger_share": 0.0 if snapshot is None else snapshot.route.challenger_share,
-        "generation": slots.applied,
-        "wanted_generation": 0 if route is None else route.generation,
-        "live": None if snapshot is None else str(snapshot.route.live),
-        "slots": {
-            name.partition("/")[2]: {
-                "version": status.version,
-                "phase": str(status.phase),
-                "detail": status.detail,
-            }
-            for name, status in slots.statuses().items()
-        },
-    }
-
-
-def _reason(slots: Slots) -> str:
-    failed = [s for s in slots.statuses().values() if s.phase is SlotPhase.FAILED]
-    if failed:
-        return f"version {failed[0].version} cannot be loaded: {failed[0].detail}"
-    return "its version is being loaded"

@@ -68,15 +68,12 @@ class Calibration:
         object.__setattr__(self, "_slopes", rises / steps)
 
     def apply(self, scores: ArrayLike) -> Floats:
-        """The probability of each score; any shape. Never falls as the score rises."""
+        """The probability of each score; any shape.
+
+        Never falls as a float32 score rises: two of these differ by far more than float64 rounds.
+        """
         values = np.asarray(scores, dtype=np.float64)
-        if len(self.scores) == 1:
-            return np.full(values.shape, self.probabilities[0])
-        place = self.scores[1:-1].searchsorted(values, side="right")
-        low, high = self.probabilities[place], self.probabilities[place + 1]
-        chances = low + self._slopes[place] * (values - self.scores[place])
-        chances = np.minimum(np.maximum(chances, low), high)
-        return np.where(values < self.scores[-1], chances, self.probabilities[-1])
+        return np.asarray(np.interp(values, self.scores, self.probabilities))
 
     def inverse(self, probability: float) -> float:
         """The least float32 score whose probability is at least this; infinite if none or all are.

@@ -1,8 +1,9 @@
 """Forget: a person goes from the event store and from the next version of the dataset.
 
 In this order: the wish is recorded, so that ingests leave the person out from now on; the events
-go; the dataset's next version is made without them. Each part may be repeated, and so may all:
-after a crash the same call ends what was begun. The ledger names the pseudonym, never the person.
+go, and the lists that were shown to them; the dataset's next version is made without them. Each
+part may be repeated, and so may all: after a crash the same call ends what was begun. The ledger
+names the pseudonym, never the person.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.privacy import Pseudonyms
 from flyball.errors import InvalidRequest, NotFound, StaleWrite
-from flyball.ports import Change, Events
+from flyball.ports import Change, Events, ServedLists
 from flyball.steps.erase import Erased, Eraser
 
 ACTION = "forget"
@@ -34,6 +35,7 @@ class Oblivion:
     Attributes:
         forgotten: the record of it.
         events: how many events were removed.
+        lists: how many lists that were shown to them.
         erased: what was removed from the dataset.
         versions: earlier dataset versions that hold the person's rows.
         learned: model versions that were trained with one of these.
@@ -41,6 +43,7 @@ class Oblivion:
 
     forgotten: Forgotten
     events: int
+    lists: int
     erased: Erased
     versions: tuple[DatasetVersion, ...]
     learned: tuple[ModelVersion, ...]
@@ -54,11 +57,13 @@ class Forget:
         eraser: removes rows from the dataset.
         pseudonyms: as the data was stored with.
         events: live traffic.
+        served: lists that were shown.
     """
 
     eraser: Eraser
     pseudonyms: Pseudonyms
     events: Events
+    served: ServedLists
 
     def __call__(self, user: str, *, reason: str = "") -> Oblivion:
         """Forget a person, known or not; a repetition removes what has come since.
@@ -76,11 +81,13 @@ class Forget:
         person = self.pseudonyms.of(user)
         forgotten = self._recorded(person, reason)
         events = self.events.forget(self.eraser.model, person)
-        erased = self.eraser(person, also=f", {events} events")
+        lists = self.served.forget(self.eraser.model, person)
+        erased = self.eraser(person, also=f", {events} events, {lists} lists")
         versions = self._versions(person)
         return Oblivion(
             forgotten=forgotten,
             events=events,
+            lists=lists,
             erased=erased,
             versions=versions,
             learned=self._learned({version.version for version in versions}),

@@ -12,7 +12,7 @@ from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.lineage import Direction, Kind, Traced, traced
 from flyball.domain.lineage_graph import Answer, Feedback, Recorded, graph_of
 from flyball.domain.lineage_ids import found
-from flyball.domain.traffic import Event, answered_by
+from flyball.domain.traffic import Event, claimed_version
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 from flyball.ports import Events, Records
@@ -50,7 +50,7 @@ def trace(
     recorded = replace(recorded, feedback=counts.feedback(), heard=heard)
     if asked:
         model, _, answer = asked.partition("/")
-        version = f"{model}/{answered_by(answer)}"
+        version = f"{model}/{claimed_version(answer)}"
         recorded = replace(
             recorded, answer=Answer(id=asked, version=version, events=counts.asked())
         )
@@ -86,7 +86,7 @@ class _Counts:
     of_asked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, event: Event, source: str, asked: str) -> None:
-        version = answered_by(event.recommendation_id)
+        version = claimed_version(event.recommendation_id)
         if version is None:
             return
         place = (f"{event.model}/{version}", source)

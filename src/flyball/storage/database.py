@@ -7,6 +7,8 @@ only ways to a connection; they turn what the driver raises into ``StorageUnavai
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,12 @@ BUSY_TIMEOUT_S = 10
 """How long a write waits for another writer before it gives up."""
 
 _WRITE = "flyball_write"
+_WAIT = "flyball_wait"
+
+_TURN_MS = 5
+_CHECKPOINT_PAGES = 8_000
+"""Pages of SQLite's log (32 MB) before they are copied into the file: each page is copied once,
+however often it was written meanwhile."""
 
 
 def open_database(url: str) -> Engine:
@@ -70,13 +78,13 @@ def reading(engine: Engine, *, snapshot: bool = False) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, wait_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
     """A transaction that writes: committed at the end, undone on any error.
 
     On SQLite it is the only writer from its first statement on (``BEGIN IMMEDIATE``), so that
-    nothing it read can change before it writes.
+    nothing it read can change before it writes; it waits ``wait_s`` for the one before it.
     """
-    options = {_WRITE: True}
+    options = {_WRITE: True, _WAIT: wait_s}
     with translated(name(engine)), engine.execution_options(**options).begin() as connection:
         yield connection
 
@@ -119,13 +127,41 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # the driver begins nothing; `begin` below does
         connection.execute("PRAGMA synchronous=FULL")  # a commit is on disk when it returns
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get(_WRITE):
+            _begin_writing(connection, options.get(_WAIT, BUSY_TIMEOUT_S))
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection, wait_s: float) -> None:
+    """Become the only writer.
+
+    SQLite waits by sleeping, soon for a tenth of a second at a time: it would miss most of the
+    moments between other writers' transactions. So it is asked again before it sleeps that long.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    deadline = time.monotonic() + wait_s
+    driver.execute(f"PRAGMA busy_timeout={_TURN_MS}")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    break
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, and tells why in the usual way
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
 
 
 def _postgresql(url: URL) -> Engine:

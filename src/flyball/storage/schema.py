@@ -6,8 +6,9 @@ The quick way asks for the recorded revision only. Alembic is loaded where there
 from __future__ import annotations
 
 import fcntl
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -54,8 +55,15 @@ def _file_lock(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             # Kept in the file, so it is set once; outside of any transaction.
             connection.connection.cursor().execute("PRAGMA journal_mode=WAL")
+        _closed_to_others(path)
         with engine.execution_options(flyball_write=True).begin() as connection:
             yield connection
+
+
+def _closed_to_others(path: Path) -> None:
+    """Nobody beyond the owner and their group: who reads the signing keys can make tokens."""
+    with suppress(PermissionError):  # another's file, who lets us use it
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~stat.S_IRWXO)
 
 
 @contextmanager

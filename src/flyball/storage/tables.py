@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
+from flyball.domain.access import ApiKey, Principal, RefreshFamily, SigningKey
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.lifecycle import ModelVersion
@@ -16,7 +17,7 @@ from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 VERSION_TABLE = "flyball_revision"
@@ -52,6 +53,10 @@ RECORDS: dict[type[object], Table] = {
     Route: _records("routes"),
     Rules: _records("rules"),
     WorkerStatus: _records("workers"),
+    ApiKey: _records("api_keys"),
+    Principal: _records("principals"),
+    RefreshFamily: _records("refresh_families"),
+    SigningKey: _records("signing_keys"),
 }
 """The table of each kind of record."""
 

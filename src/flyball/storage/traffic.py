@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from flyball.domain.traffic import Event, Window
-from flyball.storage.database import insert_new, reading, writing
+from flyball.storage.database import insert_new, name, reading, writing
 from flyball.storage.encoding import decoded, encoded
+from flyball.storage.faults import translated
 from flyball.storage.tables import EVENTS, WINDOWS
+
+APPEND_WAIT_S = 2.0
+"""How long an append waits for other writers before it gives up: its sender waits as well."""
 
 _CHUNK = 500
 """Rows in one statement."""
 
+_TOGETHER = 100
+"""Rows in one of SQLite's statements that store: as many as a usual batch has."""
+
 _LOCK_KEY = 0x6576656E7473  # "events": the advisory lock of appending
+# Written out, because building and compiling them costs more than storing the events does.
+_INTO = f"INTO {EVENTS.name} (event_id, model, type, body)"
+_INSERT_SQLITE = f"INSERT OR IGNORE {_INTO} VALUES "  # noqa: S608 - constants
+_INSERT_POSTGRESQL = (
+    f"INSERT {_INTO} SELECT event_id, model, type, body "  # noqa: S608 - constants
+    "FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) "
+    "WITH ORDINALITY AS sent (event_id, model, type, body, place) ORDER BY place "
+    "ON CONFLICT DO NOTHING RETURNING event_id"
+)
+_NEWEST = sa.select(sa.func.max(EVENTS.c.seq))
+_Row = tuple[str, str, str, str]
+_ENCODER = msgspec.json.Encoder()
+_EVENT = msgspec.json.Decoder(Event)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,19 +60,22 @@ class SqlEvents:
         self._engine = engine
 
     def append(self, events: Sequence[Event]) -> list[bool]:
-        """See ``Events.append``."""
-        first = {event.event_id: index for index, event in reversed(list(enumerate(events)))}
-        rows = [_event_row(events[index]) for index in sorted(first.values())]
+        """See ``Events.append``. Waits at most ``APPEND_WAIT_S`` for other writers."""
+        rows: dict[str, _Row] = {}
+        with translated(name(self._engine)):
+            for event in events:
+                if event.event_id not in rows:
+                    rows[event.event_id] = _event_row(event)
         if not rows:
             return []
-        new: set[str] = set()
-        with writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
-            for start in range(0, len(rows), _CHUNK):
-                statement = insert_new(connection, EVENTS).returning(EVENTS.c.event_id)
-                new.update(connection.scalars(statement, rows[start : start + _CHUNK]))
-        return [e.event_id in new and first[e.event_id] == i for i, e in enumerate(events)]
+        with writing(self._engine, wait_s=APPEND_WAIT_S) as connection:
+            insert = _on_sqlite if connection.dialect.name == "sqlite" else _on_postgresql
+            new = insert(connection, rows)
+        answers = []
+        for event in events:
+            answers.append(event.event_id in new)
+            new.discard(event.event_id)  # of two with one id only the first is new
+        return answers
 
     def after(
         self,
@@ -58,17 +84,21 @@ class SqlEvents:
         limit: int = 10_000,
         until: int | None = None,
         model: str | None = None,
+        types: Collection[str] | None = None,
     ) -> tuple[list[Event], int]:
         """See ``Events.after``."""
         query = sa.select(EVENTS.c.seq, EVENTS.c.body).where(EVENTS.c.seq > cursor)
-        if until is not None:
-            query = query.where(EVENTS.c.seq <= until)
         if model is not None:
             query = query.where(EVENTS.c.model == model)
+        if types is not None:
+            query = query.where(EVENTS.c.type.in_(sorted(types)))
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(EVENTS.c.seq).limit(limit)).all()
-        events = [decoded(Event, row.body, what=f"event {row.seq}") for row in rows]
-        return events, rows[-1].seq if rows else cursor
+            newest = connection.execute(_NEWEST).scalar() or 0
+            end = max(cursor, newest if until is None else min(until, newest))
+            within = query.where(EVENTS.c.seq <= end).order_by(EVENTS.c.seq).limit(limit)
+            rows = connection.execute(within).all() if end > cursor else []
+        events = [_event(seq, body) for seq, body in rows]
+        return events, rows[-1].seq if len(rows) == limit else end
 
     def count(self, model: str | None = None) -> Mapping[str, int]:
         """See ``Events.count``."""
@@ -81,7 +111,7 @@ class SqlEvents:
     def last(self) -> int:
         """See ``Events.last``."""
         with reading(self._engine) as connection:
-            return connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
+            return connection.execute(_NEWEST).scalar() or 0
 
     def forget(self, model: str, user_id: str) -> int:
         """See ``Events.forget``."""
@@ -95,12 +125,23 @@ class SqlEvents:
             theirs = [
                 row.seq
                 for row in connection.execute(query)
-                if decoded(Event, row.body, what=f"event {row.seq}").user_id == user_id
+                if _event(row.seq, row.body).user_id == user_id
             ]
             for start in range(0, len(theirs), _CHUNK):
                 chosen = EVENTS.c.seq.in_(theirs[start : start + _CHUNK])
                 connection.execute(sa.delete(EVENTS).where(chosen))
+        if theirs:
+            self._empty_log()
         return len(theirs)
+
+    def _empty_log(self) -> None:
+        """Copy SQLite's log into the file, so that what was deleted does not stay in the log.
+
+        Where a reader is in the way the log is emptied later, in the usual course.
+        """
+        with translated(name(self._engine)), self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":  # outside of any transaction
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def add_windows(self, windows: Sequence[Window]) -> None:
         """See ``Events.add_windows``."""
@@ -127,13 +168,48 @@ class SqlEvents:
         return [decoded(Window, body, what=f"window of {model}") for body in bodies]
 
 
-def _event_row(event: Event) -> dict[str, Any]:
-    return {
-        "event_id": event.event_id,
-        "model": event.model,
-        "type": str(event.type),
-        "body": encoded(event),
-    }
+def _on_sqlite(connection: Connection, rows: Mapping[str, _Row]) -> set[str]:
+    """Insert rows; the ids of those that were new. The transaction is the only writer."""
+    last = connection.execute(_NEWEST).scalar() or 0
+    # Many rows a statement: the driver lets other threads run during each statement, and then has
+    # to wait for its turn again.
+    inserted = 0
+    for some in _batched(rows.values(), _TOGETHER):
+        values = ",".join(["(?, ?, ?, ?)"] * len(some))
+        done = connection.exec_driver_sql(_INSERT_SQLITE + values, tuple(chain(*some)))
+        inserted += done.rowcount
+    if inserted == len(rows):
+        return set(rows)
+    # Numbers only rise, also after deletions: what has a higher one than all before is new.
+    fresh = sa.select(EVENTS.c.event_id).where(EVENTS.c.seq > last)
+    return set(connection.scalars(fresh))
+
+
+def _batched(rows: Iterable[_Row], size: int) -> Iterator[tuple[_Row, ...]]:
+    left = iter(rows)
+    while some := tuple(islice(left, size)):
+        yield some
+
+
+def _on_postgresql(connection: Connection, rows: Mapping[str, _Row]) -> set[str]:
+    """Insert rows; the ids of those that were new."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(APPEND_WAIT_S * 1000)}")
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+    columns = tuple(list(column) for column in zip(*rows.values(), strict=True))
+    return set(connection.exec_driver_sql(_INSERT_POSTGRESQL, columns).scalars())
+
+
+def _event_row(event: Event) -> _Row:
+    if event.value is not None and not math.isfinite(event.value):
+        encoded(event)  # raises, and says what is wrong
+    return event.event_id, event.model, event.type.value, _ENCODER.encode(event).decode()
+
+
+def _event(seq: int, body: str) -> Event:
+    try:
+        return _EVENT.decode(body)
+    except msgspec.DecodeError:
+        return decoded(Event, body, what=f"event {seq}")  # raises, and says what to do
 
 
 def _window_row(window: Window) -> dict[str, Any]:

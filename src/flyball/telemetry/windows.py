@@ -65,11 +65,11 @@ class WindowRecorder:
             counts.errors += status >= 500
             counts.latency[latency.bucket(seconds)] += 1
 
-    def feedback(self, model: str, version: str, event_type: str) -> None:
-        """Count one event that an answer of this version led to."""
+    def feedback(self, model: str, version: str, event_type: str, count: int = 1) -> None:
+        """Count events of one type that answers of this version led to."""
         with self._lock:
             counts = self._counts(model, version)
-            counts.feedback[event_type] = counts.feedback.get(event_type, 0) + 1
+            counts.feedback[event_type] = counts.feedback.get(event_type, 0) + count
 
     def start(self) -> None:
         """Begin to store, every ``period_s``."""

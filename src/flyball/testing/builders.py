@@ -18,7 +18,7 @@ from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.names import Recipe
 from flyball.domain.routing import Route, Slot, SlotPhase, SlotStatus, WorkerStatus
-from flyball.domain.traffic import Event, EventType, Window
+from flyball.domain.traffic import Event, EventType, Shown, Window
 from flyball.domain.training import Run, RunPhase, SearchBudget, TrainingResult, Trial
 from flyball.domain.validation import CheckResult, Decision, ValidationReport, Verdict
 
@@ -239,6 +239,26 @@ def an_event(event_id: str = "event-1", **fields: Any) -> Event:
         "received_at": NOON,
     }
     return Event(**(defaults | fields))
+
+
+def a_list(recommendation_id: str = "0a1b.1.0.0", **fields: Any) -> Shown:
+    """A list of two games, shown to one player at noon."""
+    defaults: dict[str, Any] = {
+        "recommendation_id": recommendation_id,
+        "shown_at": int(NOON.timestamp() * 1000),
+        "model": MODEL,
+        "version": a_version().name,
+        "variant": "champion",
+        "share": 1.0,
+        "user_id": "player-1",
+        "k": 2,
+        "item_ids": ["portal-2", "metroid"],
+        "propensities": [1.0, 1.0],
+        "fallback": "",
+        "filtered": False,
+        "trace_id": "",
+    }
+    return Shown(**(defaults | fields))
 
 
 def a_window(requests: int = 10, errors: int = 0, **fields: Any) -> Window:

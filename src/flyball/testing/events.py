@@ -10,6 +10,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from flyball.domain.traffic import Event, EventType
+from flyball.errors import InvalidRequest
 from flyball.ports import Events
 from flyball.testing import builders as a
 from flyball.testing.records import together
@@ -80,6 +81,31 @@ class EventsContract:
             cursor = events.after(cursor, limit=2, until=until, model="games")[1]
         assert (seen, cursor) == (["0", "2", "4"], until)
         assert events.after(until, until=until) == ([], until)
+
+    def test_can_be_read_by_type_and_the_rest_is_passed_by(self, events: Events) -> None:
+        """The last page leaves the cursor behind everything, so that nothing is looked at twice."""
+        kinds = (EventType.PLAY, EventType.CLICK, EventType.IMPRESSION)
+        events.append([a.an_event(f"{n}", type=kinds[n % 3]) for n in range(8)])
+        wanted = {EventType.PLAY.value, EventType.CLICK.value}
+        seen, cursor = events.after(0, limit=4, types=wanted)
+        more, end = events.after(cursor, limit=4, types=wanted)
+        assert [event.event_id for event in seen + more] == ["0", "1", "3", "4", "6", "7"]
+        events.append([a.an_event("8", type=kinds[2])])
+        assert end < events.last()
+        assert events.after(end, limit=4, types=wanted) == ([], events.last())
+
+    def test_of_a_large_call_are_each_told_whether_they_are_new(self, events: Events) -> None:
+        """Some stored before, some twice in the call, in any place."""
+        events.append(numbered(400)[::3])
+        sent = numbered(400) + numbered(400)[::50]
+        new = events.append(sent)
+        assert new == [n % 3 != 0 for n in range(400)] + [False] * 8
+        assert events.count() == {"purchase": 400}
+
+    def test_without_a_finite_value_are_refused_with_all_of_the_call(self, events: Events) -> None:
+        with pytest.raises(InvalidRequest):
+            events.append([a.an_event("fine"), a.an_event("odd", value=float("nan"))])
+        assert events.count() == {}
 
     def test_say_where_the_newest_is(self, events: Events) -> None:
         assert events.last() == 0

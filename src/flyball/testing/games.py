@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from flyball.domain.access import Caller
 from flyball.domain.privacy import Pseudonyms
 from flyball.domain.routing import Variant
-from flyball.domain.traffic import Event
-from flyball.errors import FlyballError, NotFound
+from flyball.domain.traffic import Answers, Event
+from flyball.errors import FlyballError, NotFound, TooManyRequests
 from flyball.games.catalogue import known_games
 from flyball.ports import Choice, Tables
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flyball.recommend.protocols import Recommender
 
 VERSION = "1.0.0-0123abcd-89ef4567"
+OTHER = "1.1.0-0123abcd-00000000"
 N_KNOWN, N_UNKNOWN = 30, 10
 
 
@@ -89,6 +91,11 @@ class OneVersionHost:
         failing: raised by ``accept`` where set, as a full disk would.
         pseudonyms: where set, the data knows players by them.
         in_force: the business rules, as the application read them.
+        answers: gives ids.
+        tired: users for whom there were too many requests.
+        lists: (recommendation_id, user, item ids, filtered) of each list shown.
+        other: what answers where ``servable`` fails; None: nothing.
+        fallbacks: (version that failed, what stood in) of each answer that had to.
     """
 
     servable: GamesServable | None
@@ -98,10 +105,20 @@ class OneVersionHost:
     failing: FlyballError | None = None
     pseudonyms: Pseudonyms | None = None
     in_force: Any = None
+    tired: frozenset[str] = frozenset()
+    answers: Answers = field(default_factory=lambda: Answers(b"a key of the tests"))
+    lists: list[tuple[str, str | None, Sequence[str], bool]] = field(default_factory=list)
+    other: GamesServable | None = None
+    fallbacks: list[tuple[str, str]] = field(default_factory=list)
 
     def pseudonym(self, user: str) -> str:
         """The user themselves, unless there are pseudonyms."""
         return user if self.pseudonyms is None else self.pseudonyms.of(user)
+
+    def limit(self, caller: Caller, user: str) -> None:
+        """Refuse a request that names one of ``tired``."""
+        if user in self.tired:
+            raise TooManyRequests(f"too many for {user}", subject=caller.subject)
 
     def choose(self, user: str) -> Choice:  # noqa: ARG002 - there is but one
         """The one version."""
@@ -109,11 +126,40 @@ class OneVersionHost:
             raise NotFound("no version of games is loaded yet")
         return Choice(servable=self.servable, version=VERSION, variant=Variant.CHAMPION)
 
+    def beside(self, choice: Choice) -> Choice | None:
+        """``other``, as version ``OTHER``; None for itself."""
+        if self.other is None or choice.version == OTHER:
+            return None
+        return Choice(servable=self.other, version=OTHER, variant=Variant.CHALLENGER)
+
+    def fell_back(self, choice: Choice, to: str) -> None:
+        """Note it."""
+        self.fallbacks.append((choice.version, to))
+
     def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
         """Note the answer."""
-        assert choice.version == VERSION
+        assert choice.version in (VERSION, OTHER)
         assert seconds >= 0.0
         self.counted.append((endpoint, status))
+
+    def shown(
+        self,
+        choice: Choice,
+        recommendation_id: str,
+        at_ms: int,
+        user: str | None,
+        items: Sequence[str],
+        *,
+        k: int,
+        filtered: bool = False,
+        fallback: str = "",
+        trace: str = "",
+    ) -> None:
+        """Note the list."""
+        assert (choice.version in (VERSION, OTHER), trace) == (True, "")
+        assert bool(fallback) == bool(self.fallbacks)
+        assert (at_ms > 0, len(items) <= k) == (True, True)
+        self.lists.append((recommendation_id, user, items, filtered))
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
         """Keep those whose id is new."""

@@ -25,6 +25,7 @@ from flyball.domain.training import Run, SearchBudget
 from flyball.errors import InvalidRequest, NotFound, StaleWrite
 from flyball.ports import Change, Record, Records
 from flyball.testing import builders as a
+from flyball.testing.access import a_family, a_principal, a_signing_key, an_api_key
 
 ONE_OF_EACH: tuple[Record, ...] = (
     a.a_batch(),
@@ -35,6 +36,10 @@ ONE_OF_EACH: tuple[Record, ...] = (
     a.a_deployment(),
     a.a_route(),
     a.a_worker(),
+    an_api_key(),
+    a_principal(),
+    a_family(),
+    a_signing_key(),
 )
 
 

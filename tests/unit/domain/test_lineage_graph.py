@@ -10,7 +10,7 @@ from flyball.domain.lineage import Direction, Edge, Graph, Kind, Node, Traced
 from flyball.domain.lineage_folding import folded
 from flyball.domain.lineage_graph import Recorded, graph_of
 from flyball.domain.names import Recipe
-from flyball.domain.traffic import answer_id
+from flyball.domain.traffic import Answers
 from flyball.errors import NotFound
 from flyball.steps.lineage import trace
 from flyball.testing import builders as a
@@ -120,7 +120,7 @@ class TestFromAPrediction:
 
     def test_one_of_a_version_that_never_was_is_not_found(self):
         with pytest.raises(NotFound, match="not recorded here"):
-            lineage(answer_id("9.9.9-00000000-00000000", "0a1b"))
+            lineage(Answers(b"key").new("9.9.9-00000000-00000000", 0, "0a1b0a1b0a"))
 
 
 class TestAnId:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.domain.traffic import (
+    Answers,
     HealthPolicy,
     Window,
-    answer_id,
-    answered_by,
+    claimed_version,
     judge_health,
     merged,
 )
@@ -125,11 +125,11 @@ class TestAnAnswersId:
 
     def test_names_its_version(self) -> None:
         version = a_version("12.3.45").name
-        assert answered_by(answer_id(version, "0a1b2c")) == version
+        assert claimed_version(Answers(b"key").new(version, 0, "0a1b2c3d4e")) == version
 
     @pytest.mark.parametrize(
         "answer",
         ["", ".", "0a1b", f".{a_version().name}", "0a1b.1.0", f"0a1b.{a_version().name}.x", "a.b"],
     )
     def test_that_is_not_ours_names_none(self, answer: str) -> None:
-        assert answered_by(answer) is None
+        assert claimed_version(answer) is None

@@ -195,3 +195,71 @@ class TestAChild:
             os.waitpid(parent, 0)
         child = int(Path(pid_file).read_text())
         until(lambda: not exists(child))
+
+
+HEART = """
+    import os, select, signal, sys
+    fd, beats = int(sys.argv[-1]), int(sys.argv[1])
+    for _ in range(beats):
+        os.write(fd, b".")
+        select.select([], [], [], 0.1)
+    signal.pause()
+"""
+
+
+class TestAHeartbeat:
+    """Who does not beat any more hangs, whatever it is doing."""
+
+    def test_that_stops_ends_the_process_and_starts_it_again(self):
+        child = a_child("web", HEART, "3", hangs_after_s=0.5)
+        with capture_logs() as lines, supervised([child]) as fleet:
+            until(lambda: fleet.pids()["web"])
+            first = fleet.pids()["web"]
+            until(lambda: fleet.pids()["web"] not in (None, first))
+        hung, ended = lines[:2]
+        assert (hung["process"], hung["pid"], hung["silent_s"]) == ("web", first, 0.5)
+        assert ended["ended_with"] == "signal SIGABRT"
+
+    def test_that_goes_on_is_left_alone(self):
+        child = a_child("web", HEART, "1000", hangs_after_s=5.0)
+        with capture_logs() as lines, supervised([child]) as fleet:
+            until(lambda: fleet.pids()["web"])
+            threading.Event().wait(1.0)
+        assert lines == []
+
+    def test_may_take_its_time_to_begin(self):
+        """A large model is read before the event loop turns."""
+        child = a_child("web", HEART, "0", hangs_after_s=0.2)
+        with capture_logs() as lines, supervised([child]) as fleet:
+            until(lambda: fleet.pids()["web"])
+            threading.Event().wait(1.0)
+        assert lines == []
+
+    def test_of_a_process_that_ignores_the_end_leads_to_a_kill(self, monkeypatch):
+        monkeypatch.setattr("flyball.executors.supervisor._ABORT_S", 0.2)
+        deaf = "import signal; signal.signal(signal.SIGABRT, signal.SIG_IGN)\n" + textwrap.dedent(
+            HEART
+        )
+        child = a_child("web", deaf, "1", hangs_after_s=0.5)
+        with capture_logs() as lines, supervised([child]):
+            until(lambda: len(lines) >= 2)
+        assert lines[1]["ended_with"] == "signal SIGKILL"
+
+
+class TestAChildThatAsks:
+    """To be replaced by a fresh one, such as a worker that has grown."""
+
+    def test_is_started_again_at_once(self):
+        slow = Backoff(first_s=0.3, most_s=600)
+        asks = "import select; select.select([], [], [], 0.5); raise SystemExit(75)"
+        child = a_child("web", asks, again_at_once=(75,))
+        with capture_logs() as lines, supervised([child], backoff=slow):
+            until(lambda: len(lines) >= 3)
+        assert {line["event"] for line in lines[:3]} == {"a process asked to be started again"}
+
+    def test_right_after_its_start_waits_like_one_that_crashed(self):
+        """Else it would be started again without end, as fast as the machine can."""
+        child = a_child("web", "raise SystemExit(75)", again_at_once=(75,))
+        with capture_logs() as lines, supervised([child], backoff=Backoff(first_s=5.0)):
+            until(lambda: lines)
+        assert lines[0]["next_try_in_s"] == 5.0

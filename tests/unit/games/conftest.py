@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from flyball.games.application import GamesApplication
 from flyball.recommend import Ease
 from flyball.serving import problems
+from flyball.serving.edge.edge import Edge
 from flyball.testing.games import OneVersionHost, packaged, some_purchases
 
 
@@ -27,7 +28,7 @@ def app(host):
     application = FastAPI()
     problems.install(application)
     application.include_router(GamesApplication().routes(host))
-    return application
+    return Edge(application, loopback=False)
 
 
 @pytest.fixture

@@ -38,8 +38,9 @@ def test_the_best_are_those_of_a_full_sort(n, k, kinds, masked, seed):
     base=st.floats(-5, 5, width=32),
 )
 def test_shares_and_rest_add_up_to_one_or_nothing_speaks_for_the_game(terms, base):
-    found = [Terms(np.array(each, dtype=np.float32), base) for each in terms]
-    for each, why in zip(terms, whys(found, np.arange(4), list("abcd")), strict=True):
+    bases = np.full(len(terms), base, dtype=np.float32)
+    found = Terms(np.array(terms, dtype=np.float32), bases)
+    for each, why in zip(terms, whys(found, np.arange(4), "abcd".__getitem__), strict=True):
         whole = sum(reason.share for reason in why.reasons) + why.rest
         positive = [term for term in [*each, base] if term > 0]
         assert whole == pytest.approx(1.0 if positive else 0.0)

@@ -19,13 +19,13 @@ class TestTheDocumentation:
         assert client.post("/v1/events", json=EVENTS).json()["accepted"] == len(EVENTS)
 
     def test_shows_those_examples(self, app):
-        document = app.openapi()
+        document = app.app.openapi()
         body = document["paths"][RECOMMEND]["post"]["requestBody"]["content"]
         shown = [example["value"] for example in body["application/json"]["examples"].values()]
         assert shown == [REQUEST, HISTORY]
 
     def test_names_exactly_the_fields_that_are_accepted(self, app):
-        paths = app.openapi()["paths"]
+        paths = app.app.openapi()["paths"]
 
         def fields(path):
             body = paths[path]["post"]["requestBody"]["content"]["application/json"]
@@ -48,25 +48,25 @@ class TestTheDocumentation:
             "/v1/why-not/{user_id}/{game_id}": "/v1/why-not/player-3/metroid",
         }
         for path, call in calls.items():
-            good = app.openapi()["paths"][path]["get"]["responses"]["200"]["content"]
+            good = app.app.openapi()["paths"][path]["get"]["responses"]["200"]["content"]
             said = good["application/json"]
             body = client.get(call).json()
             assert set(body) == set(said["schema"]["properties"]) == set(said["example"])
 
     def test_names_every_filter_as_a_query_parameter_too(self, app):
-        paths = app.openapi()["paths"]
+        paths = app.app.openapi()["paths"]
         wanted = {"k", "min_score", "diversity", *Filters.__struct_fields__}
         for path in (RECOMMEND + "/{user_id}", "/v1/why-not/{user_id}/{game_id}"):
             found = {p["name"] for p in paths[path]["get"]["parameters"] if p["in"] == "query"}
             assert found == wanted
 
     def test_holds_no_reference_into_nothing(self, app):
-        text = json.dumps(app.openapi())
+        text = json.dumps(app.app.openapi())
         assert "$defs" not in text
         assert '"$ref": "#/{model}' not in text
 
     def test_says_the_bounds_that_hold(self, client, app):
-        operation = app.openapi()["paths"][RECOMMEND + "/{user_id}"]["get"]
+        operation = app.app.openapi()["paths"][RECOMMEND + "/{user_id}"]["get"]
         k = next(each for each in operation["parameters"] if each["name"] == "k")["schema"]
         for number in (k["minimum"], k["maximum"]):
             assert client.get(f"{RECOMMEND}/p", params={"k": int(number)}).status_code == 200

@@ -249,8 +249,10 @@ class TestAPackagedModel:
 
     @pytest.mark.parametrize(
         "file",
-        ["games.json", "catalogue.json", "items.npy", "users.npy", "indptr.npy", "indices.npy",
-         "popularity.npy", "model/weights.npy"],
+        ["games.json", "catalogue.jsonl", "catalogue_starts.npy", "titles.txt", "facts_names.txt",
+         "facts_columns.npy", "items.npy", "users.npy", "indptr.npy", "indices.npy",
+         "popularity.npy", "fame.npy", "model/weights.npy", "search/titles.txt",
+         "search/grams_rows.npy"],
     )  # fmt: skip
     @pytest.mark.parametrize("harm", ["missing", "empty", "truncated", "pickled"])
     def test_that_is_damaged_is_refused_not_served(self, directory, file, harm):
@@ -292,6 +294,6 @@ class TestAPackagedModel:
             APPLICATION.open(directory)
 
     def test_that_cannot_be_written_says_so(self, tmp_path, ease, prepared, frame):
-        (tmp_path / "catalogue.json").mkdir()
+        (tmp_path / "catalogue.jsonl").mkdir()
         with pytest.raises(StorageUnavailable, match="cannot write"):
             APPLICATION.package(ease, prepared, as_tables(frame), tmp_path)

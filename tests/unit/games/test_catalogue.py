@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.errors import ArtifactCorrupt, InvalidRequest, NotFound
+from flyball.errors import ArtifactCorrupt, InvalidRequest
 from flyball.games.catalogue import (
     GENRES,
     PLATFORMS,
@@ -20,6 +20,7 @@ from flyball.games.catalogue import (
     game_id,
     known_games,
 )
+from flyball.games.texts import Texts
 
 IDS = st.sets(st.from_regex(r"[a-z0-9]{1,6}(-[a-z0-9]{1,4})?", fullmatch=True), max_size=40)
 
@@ -142,31 +143,40 @@ class TestACatalogue:
         assert games.get("portal-3") is None
 
     def test_comes_back_from_disk_as_it_was(self, catalogue, tmp_path):
-        catalogue.save(tmp_path / "a.json")
-        loaded = Catalogue.load(tmp_path / "a.json")
-        loaded.save(tmp_path / "b.json")
-        assert loaded == catalogue
-        assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+        catalogue.save(tmp_path / "a")
+        loaded = Catalogue.load(tmp_path / "a")
+        loaded.save(tmp_path / "b")
+        assert list(loaded) == list(catalogue)
+        assert loaded.get("portal-2") == catalogue.get("portal-2")
+        assert "portal-2" in loaded
+        assert "portal-22" not in loaded
+        for page in ({"title": "portal"}, {"genre": "RPG", "limit": 5}, {"platform": "no such"}):
+            assert loaded.find(**page) == catalogue.find(**page)
+        for path in sorted((tmp_path / "a").iterdir()):
+            assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"",
-            b"{}",
-            b"[1]",
-            b'[{"game_id": "b", "title": "B"}, {"game_id": "a", "title": "A"}]',
-            b'[{"game_id": "a", "title": "A", "released": "soon"}]',
-            b'[{"game_id": "a", "title": "\xff"}]',
-        ],
-    )
-    def test_refuses_a_damaged_file(self, content, tmp_path):
-        (tmp_path / "games.json").write_bytes(content)
-        with pytest.raises(ArtifactCorrupt, match=r"games\.json"):
-            Catalogue.load(tmp_path / "games.json")
+    @pytest.mark.parametrize("line", [b"[1]", b'{"game_id": "a"}', b'{"game_id": "a", "ti\xfft'])
+    def test_says_which_line_of_a_file_is_no_game(self, line, tmp_path):
+        Catalogue.of({"a": "A", "b": "B"}).save(tmp_path)
+        Texts.of([line.decode("latin-1"), "{}"]).save(tmp_path, "catalogue.jsonl")
+        loaded = Catalogue.load(tmp_path)
+        with pytest.raises(ArtifactCorrupt, match=r"line 1 of catalogue\.jsonl"):
+            loaded.get("a")
+
+    def test_refuses_files_that_do_not_fit_each_other(self, tmp_path):
+        Catalogue.of({"a": "A", "b": "B"}).save(tmp_path)
+        Texts.of(["A"]).save(tmp_path, "titles.txt")
+        with pytest.raises(ArtifactCorrupt, match="do not fit"):
+            Catalogue.load(tmp_path)
+
+    def test_refuses_games_that_do_not_rise(self):
+        games = (Game(game_id="b", title="B"), Game(game_id="a", title="A"))
+        with pytest.raises(InvalidRequest, match="'a' follows 'b'"):
+            Catalogue(games)
 
     def test_says_when_there_is_no_file(self, tmp_path):
-        with pytest.raises(NotFound, match="no catalogue"):
-            Catalogue.load(tmp_path / "games.json")
+        with pytest.raises(ArtifactCorrupt, match="cannot be read"):
+            Catalogue.load(tmp_path)
 
     @pytest.mark.parametrize("asked", ["POKÉMON", "pokemon", "Pokémon"])
     def test_finds_titles_whatever_the_case_and_accents(self, catalogue, asked):
@@ -221,6 +231,6 @@ class TestACatalogue:
             catalogue.find(limit=0)
 
     def test_is_plain_json_on_disk(self, tmp_path):
-        Catalogue.of({"portal-2": "Portal 2"}).save(tmp_path / "games.json")
-        (game,) = json.loads((tmp_path / "games.json").read_text())
+        Catalogue.of({"portal-2": "Portal 2"}).save(tmp_path)
+        game = json.loads((tmp_path / "catalogue.jsonl").read_text())
         assert game["released"] == "2011-04-18"

@@ -35,7 +35,7 @@ class TestExercising:
         with listening(app) as url:
             found = list(exercise(url))
         assert [(what, detail) for what, held, detail in found if not held] == []
-        assert len(found) == 14
+        assert len(found) == 15
         assert [event.user_id for event in host.events.values()] == ["flyball-exercise"]
 
     def test_a_candidate_that_stores_no_events_is_good(self, app, host):

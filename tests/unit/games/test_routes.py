@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from flyball.domain.traffic import answered_by
 from flyball.games.application import GamesApplication
+from flyball.serving.edge.edge import Edge
 from flyball.testing.games import VERSION, a_purchase, is_a_problem
 
 RECOMMEND = "/v1/recommendations"
@@ -30,6 +30,7 @@ class TestRecommendations:
             "items",
             "underfilled",
             "score_kind",
+            "fallback",
         }
         assert body["score_kind"] == "probability"
         assert (body["model"], body["model_version"]) == ("games", VERSION)
@@ -47,10 +48,23 @@ class TestRecommendations:
         assert by_get["items"] == by_post["items"]
         assert host.counted == [(f"{RECOMMEND}/{{user_id}}", 200), (RECOMMEND, 200)]
 
-    def test_have_an_id_of_their_own_that_names_the_version(self, client):
+    def test_have_a_signed_id_of_their_own_that_names_the_version(self, client, host):
         found = {client.get(f"{RECOMMEND}/player-3").json()["recommendation_id"] for _ in range(20)}
         assert len(found) == 20
-        assert {answered_by(answer_id) for answer_id in found} == {VERSION}
+        assert {host.answers.read(each).version for each in found} == {VERSION}
+        assert all(len(each) <= 128 for each in found)
+
+    def test_are_noted_as_they_were_answered(self, client, host):
+        plain = client.get(f"{RECOMMEND}/player-3").json()
+        asked = {"user_id": "player-4", "k": 3, "filters": {"max_price": 0.0}}
+        filtered = client.post(RECOMMEND, json=asked).json()
+        anonymous = client.post(RECOMMEND, json={"k": 2, "filters": {}}).json()
+        noted = [(r["recommendation_id"], [i["game_id"] for i in r["items"]]) for r in (
+            plain, filtered, anonymous
+        )]  # fmt: skip
+        assert [(answer, items) for answer, _, items, _ in host.lists] == noted
+        assert [user for _, user, _, _ in host.lists] == ["player-3", "player-4", None]
+        assert [was_filtered for *_, was_filtered in host.lists] == [False, True, False]
 
     def test_are_ten_where_no_number_is_asked(self, client):
         assert len(client.get(f"{RECOMMEND}/player-3").json()["items"]) == 10
@@ -155,16 +169,17 @@ class TestGames:
         assert all(item["game_id"] != "metroid" for item in body["items"])
 
 
-def test_an_unexpected_error_is_counted_before_it_travels_on(host):
+def test_an_unexpected_error_is_counted_and_answered_without_its_text(host):
     class Broken:
         def recommend(self, *args, **kwargs):
-            raise ZeroDivisionError
+            raise ZeroDivisionError("secret inner detail")
 
     host.servable = Broken()
     bare = FastAPI()
     bare.include_router(GamesApplication().routes(host))
-    with pytest.raises(ZeroDivisionError):
-        TestClient(bare).get(f"{RECOMMEND}/player-3")
+    answer = TestClient(Edge(bare, loopback=False)).get(f"{RECOMMEND}/player-3")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
     assert host.counted == [(f"{RECOMMEND}/{{user_id}}", 500)]
 
 

@@ -61,7 +61,7 @@ def catalogue():
 @pytest.fixture(scope="module")
 def index(catalogue):
     played = [GAMES.get(game.title, 40) for game in catalogue.games]
-    return SearchIndex(catalogue, np.array(played, dtype=np.int32))
+    return SearchIndex.of(catalogue, np.array(played, dtype=np.int32))
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ class TestATitleIsFound:
 def test_a_title_is_found_among_hundreds_that_share_more_letters(typed, meant, others):
     titles = [meant, *(f"{others} {number}" for number in range(300))]
     games = tuple(Game(game_id=f"g{n:03}", title=title) for n, title in enumerate(titles))
-    index = SearchIndex(Catalogue(games), np.arange(len(games), dtype=np.int32))
+    index = SearchIndex.of(Catalogue(games), np.arange(len(games), dtype=np.int32))
     assert index.search(typed, 3)[0].column == 0
 
 
@@ -234,7 +234,7 @@ class TestContent:
     def test_a_word_that_content_knows_is_not_taken_for_a_typo(self, catalogue):
         games = [Game(game_id="velvet-sundown", title="Velvet Sundown"), *TOLD]
         known = Catalogue(tuple(sorted(games, key=lambda game: game.game_id)))
-        index = SearchIndex(known, np.array([1, 1, 5], dtype=np.int32))
+        index = SearchIndex.of(known, np.array([1, 1, 5], dtype=np.int32))
         found = {
             typed: [known.games[match.column].title for match in index.search(typed, 5)]
             for typed in ("Valve", "Velvt")
@@ -267,21 +267,21 @@ class TestBadInput:
         assert len(index.search(query, 3)) <= 3
 
     def test_an_empty_catalogue_finds_nothing(self):
-        index = SearchIndex(Catalogue(()), np.zeros(0, dtype=np.int32))
+        index = SearchIndex.of(Catalogue(()), np.zeros(0, dtype=np.int32))
         assert index.search("portal", 5) == []
 
     @pytest.mark.parametrize("title", ["", " ", "\n", "!", "\ud800", "x" * 5_000, "a\nb", "️"])
     def test_a_strange_title_harms_no_other(self, title):
         games = [Game(game_id="portal", title="Portal"), Game(game_id="strange", title=title)]
-        index = SearchIndex(Catalogue(tuple(games)), np.array([1, 9], dtype=np.int32))
+        index = SearchIndex.of(Catalogue(tuple(games)), np.array([1, 9], dtype=np.int32))
         assert index.search("portal", 5)[0] == Match(0, 1.0, "title")
 
     def test_one_popularity_for_each_game_is_needed(self, catalogue):
         with pytest.raises(InvalidRequest, match="popularity has shape"):
-            SearchIndex(catalogue, np.zeros(3, dtype=np.int32))
+            SearchIndex.of(catalogue, np.zeros(3, dtype=np.int32))
 
     def test_titles_that_read_the_same_are_all_found_the_popular_first(self):
         titles = ["Ab-Cd!", "Ab Cd", "AB, CD"]
         games = tuple(Game(game_id=f"g{n}", title=title) for n, title in enumerate(titles))
-        index = SearchIndex(Catalogue(games), np.array([1, 3, 2], dtype=np.int32))
+        index = SearchIndex.of(Catalogue(games), np.array([1, 3, 2], dtype=np.int32))
         assert [match.column for match in index.search("ab cd", 5)] == [1, 2, 0]

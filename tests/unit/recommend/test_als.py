@@ -108,7 +108,7 @@ class TestAls(RecommenderPromises):
         row = Histories.of([History(history)], 30).matrix
         for item in range(30):
             total, parts, _ = theirs.explain(0, row, item, N=length)
-            terms = model.terms(History(history), item).items
+            terms = model.terms(History(history), np.array([item])).items[0]
             ours = dict(zip(history.tolist(), terms.tolist(), strict=True))
             assert ours == pytest.approx({j: float(s) for j, s in parts}, rel=1e-3, abs=1e-5)
             assert terms.sum() == pytest.approx(float(total), rel=1e-3, abs=1e-5)

@@ -119,9 +119,9 @@ class TestABlend:
     def test_explains_a_score_to_the_last_term(self, blend):
         history = world().histories().one(3)
         for item in range(0, ITEMS, 7):
-            terms = blend.terms(history, item)
+            terms = blend.terms(history, np.array([item]))
             assert terms.exact
-            total = terms.items.sum() + terms.base
+            total = terms.sums[0]
             assert total == pytest.approx(blend.score(history)[item], rel=1e-4, abs=1e-5)
 
     def test_answers_an_empty_history_with_finite_scores(self, blend):

@@ -104,11 +104,11 @@ class TestEase:
         model = Ease.fit(data, config)
         asked = data.histories().one(0)
         for item in (0, 7, int(asked.items[0])):
-            terms = model.terms(asked, item)
+            terms = model.terms(asked, np.array([item]))
             assert terms.exact
-            assert terms.items.shape == asked.items.shape
+            assert terms.items.shape == (1, *asked.items.shape)
             expected = model.score(asked)[item]
-            np.testing.assert_allclose(terms.items.sum() + terms.base, expected, rtol=1e-4)
+            np.testing.assert_allclose(terms.sums[0], expected, rtol=1e-4)
 
     def test_finds_similar_what_an_owner_of_that_item_alone_is_offered(self):
         model = Ease.fit(random_data(300, 50, 0.2), EaseConfig())
@@ -173,7 +173,8 @@ class TestHoursAndAge:
     def test_let_an_item_played_longer_than_usual_say_more(self):
         model = self.fitted(hours_weight=1.0)
         hours = np.array([[1.0, 400.0], [400.0, 1.0]], dtype=np.float32)
-        long_1, long_0 = (model.terms(history(0, 1, hours=h), 2).items for h in hours)
+        third = np.array([2])
+        long_1, long_0 = (model.terms(history(0, 1, hours=h), third).items[0] for h in hours)
         assert abs(long_1[1]) > 1.5 * abs(long_0[1])
         assert abs(long_0[0]) > 1.5 * abs(long_1[0])
 

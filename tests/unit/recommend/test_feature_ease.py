@@ -84,9 +84,9 @@ class TestFeatureEase:
         model = FeatureEase.fit(data, FeatureEaseConfig())
         asked = data.histories().one(0)
         for item in (0, len(data.items) - 1):
-            terms = model.terms(asked, item)
+            terms = model.terms(asked, np.array([item]))
             expected = model.score(asked)[item]
-            np.testing.assert_allclose(terms.items.sum() + terms.base, expected, rtol=1e-4)
+            np.testing.assert_allclose(terms.sums[0], expected, rtol=1e-4)
 
     def test_scores_an_item_without_interactions_and_features_zero(self):
         data = genre_world()[0]

@@ -151,9 +151,9 @@ class TestCovering:
         asked = data.histories().one(0)
         scores = covering.score(asked)
         for item in (1, *newcomers.items[:5].tolist()):
-            terms = covering.terms(asked, item)
-            assert terms.items.shape == (len(asked),)
-            total = terms.items.sum() + terms.base
+            terms = covering.terms(asked, np.array([item]))
+            assert terms.items.shape == (1, len(asked))
+            total = terms.sums[0]
             np.testing.assert_allclose(total, scores[item], rtol=1e-4, atol=1e-6)
 
     def test_ranks_new_items_by_the_taste_of_the_user(self):

@@ -60,18 +60,18 @@ class TestEveryRecommender:
         model = kind.fit(data, kind.Config())
         empty = History(np.array([], dtype=np.int64))
         assert np.isfinite(model.score(empty)).all()
-        assert model.terms(empty, 3).items.shape == (0,)
+        assert model.terms(empty, np.array([3])).items.shape == (1, 0)
 
     def test_explains_a_score_to_the_last_term(self, kind):
         data = interactions()
         model = kind.fit(data, kind.Config())
         for row, item in ((0, 3), (1, 7), (2, 29)):
             history = data.histories().one(row)
-            terms = model.terms(history, item)
+            terms = model.terms(history, np.array([item]))
             assert terms.exact
-            assert terms.items.shape == (len(history),)
+            assert terms.items.shape == (1, len(history))
             score = model.score(history)[item]
-            np.testing.assert_allclose(terms.items.sum() + terms.base, score, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(terms.sums[0], score, rtol=1e-5, atol=1e-7)
 
     def test_gives_arrays_that_the_caller_may_write_to(self, kind, tmp_path):
         data = interactions()
@@ -197,9 +197,10 @@ class TestPopularity:
         assert model.similar(1).tolist() == [0.5, 0.0, 0.0]
 
     def test_is_no_reason_that_an_item_of_the_history_accounts_for(self):
-        terms = Popularity.fit(self.data(), Popularity.Config()).terms(History(np.arange(2)), 1)
-        assert terms.items.tolist() == [0.0, 0.0]
-        assert terms.base == 1.0
+        model = Popularity.fit(self.data(), Popularity.Config())
+        terms = model.terms(History(np.arange(2)), np.array([1]))
+        assert terms.items.tolist() == [[0.0, 0.0]]
+        assert terms.base == [1.0]
 
     def test_counts_half_what_is_a_half_life_old(self):
         config = Popularity.Config(half_life_days=10.0)

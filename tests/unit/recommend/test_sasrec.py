@@ -147,24 +147,24 @@ class TestItsReasons:
             history = data.histories().one(row)
             scores = fitted.score(history)
             for item in (0, 7, 24):
-                terms = fitted.terms(history, item)
+                terms = fitted.terms(history, np.array([item]))
                 assert not terms.exact
-                assert terms.items.shape == history.items.shape
-                assert terms.items.sum() + terms.base == pytest.approx(scores[item], rel=1e-4)
+                assert terms.items.shape == (1, *history.items.shape)
+                assert terms.sums[0] == pytest.approx(scores[item], rel=1e-4)
 
     def test_are_what_the_score_loses_without_an_item(self, fitted, data):
         """In the order in which the history tells its items; 0 for those too old to count."""
         history = data.histories().one(2)
         assert len(history) > 6
-        terms = fitted.terms(history, 3)
+        terms = fitted.terms(history, np.array([3]))
         oldest = np.lexsort((history.items, history.days))[:-6]
-        assert (terms.items[oldest] == 0).all()
+        assert (terms.items[0, oldest] == 0).all()
         lost = [
             fitted.score(history)[3] - fitted.score(history.without(place))[3]
             for place in range(len(history))
             if place not in oldest
         ]
-        found = np.delete(terms.items, oldest)
+        found = np.delete(terms.items[0], oldest)
         np.testing.assert_allclose(found, lost, rtol=1e-3, atol=1e-7)
         assert np.abs(found).max() > 0
 
@@ -180,9 +180,9 @@ class TestBadInput:
         nothing = History(np.empty(0, dtype=np.int64))
         scores = fitted.score(nothing)
         assert scores.sum() == pytest.approx(1.0, rel=1e-4)
-        terms = fitted.terms(nothing, 2)
-        assert terms.items.shape == (0,)
-        assert terms.base == pytest.approx(scores[2])
+        terms = fitted.terms(nothing, np.array([2]))
+        assert terms.items.shape == (1, 0)
+        assert terms.sums[0] == pytest.approx(scores[2])
         empty = Histories(csr_matrix((2, len(data.items)), dtype=np.float32))
         np.testing.assert_allclose(fitted.predict(empty), [scores, scores], rtol=1e-5)
         assert fitted.predict(empty[:0]).shape == (0, len(data.items))
@@ -196,7 +196,7 @@ class TestBadInput:
         assert model.score(without)[4] == 0
         assert model.similar(4).tolist() == [0.0] * 8
         np.testing.assert_array_equal(model.score(without), model.score(having))
-        assert model.terms(having, 0).items[2] == 0
+        assert model.terms(having, np.array([0])).items[0, 2] == 0
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (4, 4)])
     def test_one_user_or_one_item_still_make_a_model(self, shape):

@@ -109,9 +109,9 @@ class TestSparseEase:
         model = SparseEase.fit(data, SparseEaseConfig(neighbours=8))
         asked = data.histories().one(0)
         for item in (0, 7, int(asked.items[0])):
-            terms = model.terms(asked, item)
+            terms = model.terms(asked, np.array([item]))
             expected = model.score(asked)[item]
-            np.testing.assert_allclose(terms.items.sum() + terms.base, expected, atol=1e-6)
+            np.testing.assert_allclose(terms.sums[0], expected, atol=1e-6)
 
     def test_says_nothing_of_an_item_nobody_has(self):
         model = SparseEase.fit(data_of([[1, 1, 0], [1, 1, 0], [1, 0, 0]]), SparseEaseConfig())

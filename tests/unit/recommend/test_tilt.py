@@ -41,25 +41,23 @@ def model(shop, *, level=0.1, slope=0.1):
 
 def test_no_strength_is_no_tilt(shop):
     tilt = Tilt.fit(shop, level=0.0, slope=0.0)
-    np.testing.assert_array_equal(tilt.factors(np.array([1, 5, 100])), np.ones((3, 11)))
+    np.testing.assert_array_equal(tilt.tables(np.array([1, 5, 100])), np.ones((3, 11)))
 
 
 def test_collectors_items_gain_for_everyone_by_their_level(shop):
-    factors = Tilt.fit(shop, level=0.1, slope=0.0).factors(np.array([1, 50]))
+    factors = Tilt.fit(shop, level=0.1, slope=0.0).tables(np.array([1, 50]))
     assert (factors[:, 1:10] > factors[:, :1]).all()
     np.testing.assert_array_equal(factors[0], factors[1])
 
 
 def test_popular_items_gain_for_beginners_and_lose_for_collectors(shop):
-    beginner, collector = Tilt.fit(shop, level=0.0, slope=0.1).factors(np.array([1, 50]))
+    beginner, collector = Tilt.fit(shop, level=0.0, slope=0.1).tables(np.array([1, 50]))
     assert beginner[0] > beginner[1]
     assert collector[0] < collector[1]
 
 
 def test_an_item_that_nobody_has_is_a_typical_one(shop):
-    np.testing.assert_allclose(
-        Tilt.fit(shop, level=0.1, slope=0.1).factors(np.array([3]))[0, 10], 1.0
-    )
+    np.testing.assert_allclose(Tilt.fit(shop, level=0.1, slope=0.1).factors(3)[10], 1.0)
 
 
 def test_is_the_formula_as_it_stands(shop):
@@ -81,20 +79,22 @@ def test_is_the_formula_as_it_stands(shop):
     expected = np.exp(
         0.2 * (z(library) - z(only) / 2) + (np.log(7) - 2) * 0.3 * (z(library) / 2 - z(popular))
     )
-    np.testing.assert_allclose(tilt.factors(np.array([7]))[0], expected, rtol=1e-5)
-    assert tilt.factor(7, 4) == pytest.approx(expected[4], rel=1e-5)
+    np.testing.assert_allclose(tilt.factors(7), expected, rtol=1e-5)
+    some = np.array([4, 0])
+    np.testing.assert_array_equal(tilt.factors(7, some), tilt.factors(7)[some])
+    np.testing.assert_allclose(tilt.tables(np.array([7]))[0], tilt.factors(7), rtol=1e-6)
 
 
 def test_all_equal_items_stay_equal():
     tilt = Tilt.fit(data_of(np.ones((5, 4))), level=1.0, slope=1.0)
-    np.testing.assert_array_equal(tilt.factors(np.array([1, 9])), np.ones((2, 4)))
+    np.testing.assert_array_equal(tilt.tables(np.array([1, 9])), np.ones((2, 4)))
 
 
 def test_a_tilted_models_reasons_add_up(shop):
     tilted, history = model(shop), History(np.array([1, 4, 7]))
     for item in (0, 3, 10):
-        terms = tilted.terms(history, item)
-        assert terms.items.sum() == pytest.approx(tilted.score(history)[item], rel=1e-5)
+        terms = tilted.terms(history, np.array([item]))
+        assert terms.sums[0] == pytest.approx(tilted.score(history)[item], rel=1e-5)
 
 
 def test_a_tilted_model_comes_back_from_disk(shop, tmp_path):

@@ -74,9 +74,9 @@ def test_is_the_formula_as_it_stands():
 def test_the_reasons_add_up_to_the_score(as_of):
     model, history = fitted(), of(A, B, as_of=as_of)
     for item in range(5):
-        terms = model.terms(history, item)
+        terms = model.terms(history, np.array([item]))
         assert terms.exact
-        total = terms.items.sum() + terms.base
+        total = terms.sums[0]
         assert total == pytest.approx(model.score(history)[item], rel=1e-5, abs=1e-9)
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from flyball.errors import ArtifactCorrupt
-from flyball.recommend.weights import DenseWeights, SparseWeights
+from flyball.recommend.sparse_weights import SparseWeights
+from flyball.recommend.weights import DenseWeights
 
 ITEMS = 100
 
@@ -33,7 +34,7 @@ def whole(weights):
 MADE = {
     "dense": lambda: DenseWeights(table()),
     "block": block,
-    "sparse": lambda: SparseWeights(csr_matrix(table())),
+    "sparse": lambda: SparseWeights.of(csr_matrix(table())),
 }
 
 
@@ -66,10 +67,13 @@ def test_a_sum_is_the_product_of_one_row(weights, n):
     np.testing.assert_allclose(weights.sum(items, None), plain, rtol=1e-4, atol=1e-5)
 
 
-def test_a_column_is_what_each_item_says_of_one(weights):
-    items = np.array([0, 5, 42, 99])
-    for item in (0, 3, 50):
-        np.testing.assert_array_equal(weights.column(items, item), whole(weights)[items, item])
+@pytest.mark.parametrize("n", [0, 1, 4, ITEMS])
+def test_cells_are_what_each_item_says_of_each_column(weights, n):
+    items = np.random.default_rng(n).permutation(ITEMS)[:n]
+    for columns in ([0, 3, 50], [99], [], range(ITEMS)):
+        asked = np.array(columns, dtype=np.int64)
+        expected = whole(weights)[items][:, asked].T
+        np.testing.assert_array_equal(weights.cells(items, asked), expected)
 
 
 def test_two_of_one_form_add_up():
@@ -96,8 +100,47 @@ def test_columns_that_do_not_fit_are_a_damaged_artifact(tmp_path):
         DenseWeights.load(tmp_path)
 
 
-def test_sparse_parts_that_do_not_fit_are_a_damaged_artifact(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("lows", lambda lows: np.full_like(lows, ITEMS)),  # no such item
+        ("lows", lambda lows: lows[::-1].copy()),  # falling within a row
+        ("lows", lambda lows: lows[:-1]),
+        ("data", lambda data: data[:-1]),
+        ("ends", lambda ends: ends[::-1].copy()),
+        ("ends", lambda ends: ends[:-1]),
+        ("ends", lambda ends: ends + 1),
+        ("n_items", lambda n_items: n_items + 1),
+        ("n_items", lambda n_items: np.repeat(n_items, 2)),
+    ],
+)
+def test_sparse_parts_that_do_not_fit_are_a_damaged_artifact(name, harm, tmp_path):
     MADE["sparse"]().save(tmp_path)
-    np.save(tmp_path / "indices.npy", np.full(5, ITEMS + 1, dtype=np.int32))
+    path = tmp_path / f"{name}.npy"
+    np.save(path, harm(np.load(path)))
     with pytest.raises(ArtifactCorrupt, match="do not fit"):
         SparseWeights.load(tmp_path)
+
+
+@pytest.mark.parametrize("n_items", [65_535, 65_536, 65_537, 140_000])
+def test_sparse_weights_of_more_items_than_16_bits_count_are_exact(n_items, tmp_path):
+    """Cells on both sides of each multiple of 65,536, in memory and from disk."""
+    edges = [c for c in (0, 7, 65_535, 65_536, 65_537, 131_071, 131_072) if c < n_items]
+    rng = np.random.default_rng(n_items)
+    rows = np.repeat([0, 1, 65_534, n_items - 1], 200)
+    columns = rng.choice([*edges, *rng.integers(0, n_items, 300).tolist()], len(rows))
+    columns[::50] = n_items - 1
+    pairs = np.unique(np.stack([rows, columns]), axis=1)
+    values = rng.random(pairs.shape[1], dtype=np.float32)
+    matrix = csr_matrix((values, pairs), shape=(n_items, n_items))
+    made = SparseWeights.of(matrix)
+    made.save(tmp_path)
+    items = np.array([n_items - 1, 0, 5, 65_534])
+    asked = np.array([*edges, n_items - 1, 12])
+    factors = rng.random(len(items), dtype=np.float32)
+    expected = np.asarray(factors @ matrix[items].toarray())
+    for weights in (made, SparseWeights.load(tmp_path)):
+        assert (weights.matrix != matrix).nnz == 0
+        np.testing.assert_allclose(weights.sum(items, factors), expected, rtol=1e-6)
+        cells = matrix[items].toarray()[:, asked].T
+        np.testing.assert_array_equal(weights.cells(items, asked), cells)

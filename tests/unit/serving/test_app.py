@@ -9,16 +9,21 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 
+from flyball.domain.access import Scope
+from flyball.exchange import Call, Endpoint, Reply, add
 from flyball.ports import Host
 from flyball.serving.app import create_app
+from flyball.serving.edge.body import MOST_BYTES
+from flyball.serving.edge.edge import Edge
+from flyball.serving.edge.rebinding import is_loopback
 from flyball.serving.host import ModelHost
-from flyball.serving.limits import BodyLimit
-from flyball.serving.problems import install
-from flyball.serving.rebinding import is_loopback
 from flyball.serving.slots import Slots
 from flyball.telemetry.metrics import Metrics
+
+PIECE = 100_000
+JSON = {"content-type": "application/json"}
 
 
 class Application:
@@ -50,7 +55,7 @@ class Served:
         return {"status": "ok"}
 
 
-def ask(app: FastAPI, method: str, path: str, **fields: Any) -> httpx.Response:
+def ask(app: Edge, method: str, path: str, **fields: Any) -> httpx.Response:
     async def sent() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -80,38 +85,56 @@ def test_readiness_says_what_is_missing():
     assert ask(app, "GET", "/health/live").status_code == 200
 
 
+class Scales:
+    """Says how much it was sent: by a plain endpoint, and by a route of FastAPI."""
+
+    name = "scales"
+
+    def routes(self, host: Host) -> APIRouter:
+        router = APIRouter()
+
+        async def size(call: Call) -> Reply:
+            return Reply(str(len(call.body)).encode())
+
+        add(
+            router,
+            Endpoint(method="POST", path="/size", handler=size, scope=Scope.READ, described={}),
+        )
+
+        @router.post("/routed-size")
+        async def routed_size(request: Request) -> int:
+            return len(await request.body())
+
+        return router
+
+
 @pytest.fixture
-def limited() -> FastAPI:
-    app = FastAPI()
-    install(app)
-    app.add_middleware(BodyLimit, most=100)
-
-    @app.post("/size")
-    async def size(request: Request) -> int:
-        return len(await request.body())
-
-    return app
+def limited() -> Edge:
+    return create_app(Served("m"), {"m": Scales()}, loopback=False)
 
 
 async def in_pieces(size: int) -> AsyncIterator[bytes]:
-    for _ in range(size // 10):
-        yield b"x" * 10
+    for start in range(0, size, PIECE):
+        yield b"x" * min(PIECE, size - start)
 
 
+@pytest.mark.parametrize("path", ["/size", "/routed-size"])
 class TestALargeBody:
     """It is refused before it fills the memory."""
 
-    def test_is_accepted_up_to_the_limit(self, limited):
-        assert ask(limited, "POST", "/size", content=b"x" * 100).json() == 100
-        assert ask(limited, "POST", "/size", content=in_pieces(100)).json() == 100
+    def test_is_accepted_up_to_the_limit(self, limited, path):
+        content = b"x" * MOST_BYTES
+        assert ask(limited, "POST", path, content=content, headers=JSON).json() == MOST_BYTES
+        content = in_pieces(MOST_BYTES)
+        assert ask(limited, "POST", path, content=content, headers=JSON).json() == MOST_BYTES
 
     @pytest.mark.parametrize("chunked", [False, True])
-    def test_is_a_413_problem_above_it(self, limited, chunked):
-        content = in_pieces(110) if chunked else b"x" * 101
-        answer = ask(limited, "POST", "/size", content=content)
+    def test_is_a_413_problem_above_it(self, limited, path, chunked):
+        content = in_pieces(MOST_BYTES + 1) if chunked else b"x" * (MOST_BYTES + 1)
+        answer = ask(limited, "POST", path, content=content, headers=JSON)
         assert answer.status_code == answer.json()["status"] == 413
         assert answer.headers["content-type"] == "application/problem+json"
-        assert "100 bytes" in answer.json()["detail"]
+        assert f"{MOST_BYTES:,} bytes" in answer.json()["detail"]
 
 
 class TestANameThatIsNotOurs:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from flyball.domain.data import Forgotten
 from flyball.domain.ledger import Entry
 from flyball.domain.traffic import Event, EventType
 from flyball.errors import StorageUnavailable
+from flyball.ports import Change
+from flyball.serving import overlay as module
 from flyball.serving.overlay import Overlay
-from flyball.testing.builders import an_entry, an_event
+from flyball.testing.builders import NOON, an_entry, an_event
 from flyball.testing.fakes import MemoryRecords
 
 
 class Store:
-    """Events in a list, read in pages of two."""
+    """Events in a list."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.away = False
 
-    def after(self, cursor: int, *, limit: int = 2) -> tuple[Sequence[Event], int]:
+    def after(
+        self, cursor: int, *, limit: int, types: Collection[str]
+    ) -> tuple[Sequence[Event], int]:
         if self.away:
             raise StorageUnavailable("the database is away")
-        page = self.events[cursor : cursor + 2]
-        return page, cursor + len(page)
+        later = list(enumerate(self.events, 1))[cursor:]
+        page = [(place, event) for place, event in later if event.type in types][:limit]
+        end = page[-1][0] if len(page) == limit else len(self.events)
+        return [event for _, event in page], end
 
 
 @pytest.fixture
@@ -46,7 +55,8 @@ def overlay(store: Store, records: MemoryRecords) -> Iterator[Overlay]:
     overlay.stop()
 
 
-def test_everything_stored_is_read_page_by_page(overlay, store):
+def test_everything_stored_is_read_page_by_page(overlay, store, monkeypatch):
+    monkeypatch.setattr(module, "PAGE", 2)
     store.events = [an_event(str(n), item_id=f"game-{n}") for n in range(5)]
     overlay.read()
     assert overlay.of("games", "player-1") == {"purchase": {f"game-{n}" for n in range(5)}}
@@ -170,3 +180,86 @@ class TestSomebodyWhoWasForgotten:
         records.commit([], [erased("player-1")])
         overlay.read()
         assert overlay.of("games", "player-1") == {}
+
+
+class Disk:
+    """Pages of events that other workers keep while the database is away."""
+
+    def __init__(self) -> None:
+        self.pages: list[list[Event]] = []
+        self.failing = False
+
+    def new(self) -> list[Event]:
+        if self.failing:
+            raise StorageUnavailable("the folder cannot be read")
+        return self.pages.pop(0) if self.pages else []
+
+
+class TestWhatOtherWorkersKeepOnDisk:
+    """It is known here before the database has it."""
+
+    @pytest.fixture
+    def disk(self) -> Disk:
+        return Disk()
+
+    @pytest.fixture
+    def overlay(self, store: Store, records: MemoryRecords, disk: Disk) -> Overlay:
+        return Overlay(store, records, disk)
+
+    def test_is_taken_in_page_by_page(self, overlay, store, disk):
+        overlay.read()
+        store.away = True
+        disk.pages = [[an_event("1", item_id="a")], [an_event("2", item_id="b")]]
+        overlay.read_spool()
+        assert overlay.of("games", "player-1") == {"purchase": {"a", "b"}}
+
+    def test_is_not_taken_in_before_it_is_known_who_was_forgotten(self, overlay, store, disk):
+        store.away = True
+        disk.pages = [[an_event("1", item_id="a")]]
+        with capture_logs():
+            overlay.read()
+        overlay.read_spool()
+        assert overlay.of("games", "player-1") == {}
+        store.away = False
+        overlay.read()
+        overlay.read_spool()
+        assert overlay.of("games", "player-1") == {"purchase": {"a"}}
+
+    @pytest.mark.parametrize("when", ["before this worker began", "since"])
+    def test_of_somebody_who_was_forgotten_later_is_not(self, overlay, records, disk, when):
+        wish = Forgotten(model="games", pseudonym="player-1", at=NOON)
+        if when == "since":
+            overlay.read()
+        records.commit([Change(value=wish)], [erased("player-1")])
+        overlay.read()
+        disk.pages = [
+            [
+                an_event("1", item_id="a", received_at=NOON),
+                an_event("2", item_id="b", received_at=NOON + timedelta(microseconds=1)),
+                an_event("3", item_id="c", user_id="player-2"),
+            ]
+        ]
+        overlay.read_spool()
+        assert overlay.of("games", "player-1") == {"purchase": {"b"}}
+        assert overlay.of("games", "player-2") == {"purchase": {"c"}}
+
+    def test_that_cannot_be_read_is_tried_again_and_told_of_once(self, overlay, disk):
+        overlay.read()
+        disk.failing = True
+        with capture_logs() as lines:
+            overlay.read_spool()
+            overlay.read_spool()
+        assert len(lines) == 1
+        disk.failing, disk.pages = False, [[an_event("1", item_id="a")]]
+        overlay.read_spool()
+        assert overlay.of("games", "player-1") == {"purchase": {"a"}}
+
+    def test_is_followed_by_a_running_worker(self, overlay, disk):
+        overlay.start()
+        disk.pages = [[an_event("1", item_id="a")]]
+        patience = threading.Event()
+        for _ in range(400):
+            if overlay.of("games", "player-1") or patience.wait(0.05):
+                break
+        overlay.stop()
+        assert overlay.of("games", "player-1") == {"purchase": {"a"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from flyball.domain.traffic import Event
 from flyball.settings import Gates
 from flyball.steps.erase import Eraser
 from flyball.steps.forget import Forget, Oblivion
+from flyball.storage.served import FileServed
 from flyball.testing.fakes import ManualClock
 
 LATER = datetime(2099, 1, 1, 12, tzinfo=UTC)
@@ -80,8 +81,19 @@ class Shop(World):
 
     def forget(self, user: str, reason: str = "") -> Oblivion:
         """Forget a person."""
-        forget = Forget(eraser=self.eraser, pseudonyms=PSEUDONYMS, events=self.events)  # type: ignore[arg-type]
+        forget = Forget(
+            eraser=self.eraser,
+            pseudonyms=PSEUDONYMS,
+            events=self.events,  # type: ignore[arg-type]
+            served=self.served,
+        )
         return forget(user, reason=reason)
+
+    @property
+    def served(self) -> FileServed:
+        """Lists that were shown."""
+        folder, keep = self.root / "served", timedelta(days=14)
+        return FileServed(folder, keep=keep, limit=10**9, clock=self.clock)
 
     def file(self, header: str, *lines: str, name: str = "rows.csv") -> str:
         """A CSV file."""

@@ -12,7 +12,7 @@ from flyball.domain.data import DUPLICATE, FORGOTTEN, DataBatch, DatasetVersion,
 from flyball.errors import InvalidRequest, StaleWrite, StorageUnavailable
 from flyball.ports import Change
 from flyball.steps.forget import kept
-from flyball.testing.builders import a_recipe, a_version, an_event
+from flyball.testing.builders import a_list, a_recipe, a_version, an_event
 from flyball.testing.fakes import MemoryRecords
 
 HEADER = "user,value,event"
@@ -70,6 +70,17 @@ class TestForgettingAPerson:
         assert shop.forget("ada").events == 1
         assert shop.events.events == others
 
+    def test_removes_the_lists_that_were_shown_to_them_and_no_others(self, shop):
+        people = [pseudonym("ada"), pseudonym("bob"), pseudonym("ada"), ""]
+        at = int(shop.clock.now().timestamp() * 1000)
+        lists = [a_list(f"id-{n}", user_id=user, shown_at=at) for n, user in enumerate(people)]
+        shop.served.append(lists)
+        assert shop.forget("ada").lists == 2
+        now = shop.clock.now()
+        left = shop.served.read("games", since=now - timedelta(1), until=now + timedelta(1))
+        assert left["user_id"].to_list() == [pseudonym("bob"), ""]
+        assert pseudonym("ada") not in shop.records.ledger()[-1].entry.reason
+
     def test_takes_them_out_of_quarantines_too(self, shop):
         batch = shop.take(HEADER, "bob,1,play", "ada,-1,play", "bob,-2,play", "ada,x,play")
         old = batch.quarantine
@@ -105,7 +116,7 @@ class TestForgettingAPerson:
         assert asked.reason == "asked by letter of 1 March"
         assert (erased.action, erased.subject) == ("erase", subject)
         assert (erased.before, erased.after) == (before, shop.newest().version)
-        assert erased.reason == "1 row of the dataset, 1 of quarantines, 0 events"
+        assert erased.reason == "1 row of the dataset, 1 of quarantines, 0 events, 0 lists"
         everything = bytes_below(tmp_path) | {"records": str(vars(shop.records)).encode()}
         assert not [name for name, content in everything.items() if b"ada-lovelace" in content]
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 def forgotten(found: ForgottenPerson) -> Iterator[RenderableType]:
     """What was removed, and what remains."""
-    removed = (found.events, found.rows, found.quarantined)
+    removed = (found.events, found.lists, found.rows, found.quarantined)
     yield facts(
         [
             ("forgotten", f"{found.pseudonym} in {found.model}"),
             ("events", f"{found.events:,}"),
+            ("lists shown", f"{found.lists:,}" if found.lists else ""),
             ("dataset", many(found.rows, "row")),
             ("", ", ".join(found.files)),
             ("quarantine", many(found.quarantined, "row")),

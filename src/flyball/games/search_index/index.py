@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from flyball.games.search_index.ngrams import NGrams
 from flyball.games.search_index.short_forms import same_number
 from flyball.games.search_index.spelling import LONGEST, searchable
 from flyball.games.search_index.titles import Titles
+from flyball.recommend.arrays import open_array, write_array
 
 _MOST_WORDS = 12
 """Words of a query that are looked at one by one, the first ones."""
@@ -49,33 +51,84 @@ class SearchIndex:
     Immutable: any number of threads may search at a time.
 
     Args:
-        catalogue: whose games are found.
-        popularity: shape (n_games,), for example players of each; the larger goes first where
-            scores are equal.
-
-    Raises:
-        InvalidRequest: the shapes differ.
+        titles: as ``searchable`` gives them.
+        grams: of the titles.
+        content: of the games.
+        popularity: int32, shape (n_games,).
+        rank: float32, shape (n_games,), in [0, 1): by rising popularity.
     """
 
-    def __init__(self, catalogue: Catalogue, popularity: NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        titles: Titles,
+        grams: NGrams,
+        content: ContentWords,
+        *,
+        popularity: NDArray[np.int32],
+        rank: _Float,
+    ) -> None:
+        self._titles, self._grams, self._content = titles, grams, content
+        self._popularity, self._rank = popularity, rank
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, popularity: NDArray[np.int32]) -> Self:
+        """Build it.
+
+        Args:
+            catalogue: whose games are found.
+            popularity: shape (n_games,), for example players of each; the larger goes first where
+                scores are equal.
+
+        Raises:
+            InvalidRequest: the shapes differ.
+        """
         if popularity.shape != (len(catalogue),):
             raise InvalidRequest(
                 f"popularity has shape {popularity.shape} for {len(catalogue)} games; "
                 "give one number for each game of the catalogue"
             )
-        titles = searchable([game.title for game in catalogue.games])
-        self._popularity = popularity
-        order = np.argsort(popularity, kind="stable")
-        self._rank = np.empty(len(titles), dtype=np.float32)
-        self._rank[order] = np.arange(len(titles)) / max(len(titles), 1)
-        self._column = dict(zip(reversed(titles), reversed(range(len(titles))), strict=True))
-        self._same: dict[str, list[int]] = {}
-        for column, title in enumerate(titles):
-            if self._column[title] != column:
-                self._same.setdefault(title, [self._column[title]]).append(column)
-        self._grams = NGrams(titles)
-        self._titles = Titles(titles)
-        self._content = ContentWords(catalogue.games)
+        games = list(catalogue)
+        titles = searchable([game.title for game in games])
+        rank = np.empty(len(titles), dtype=np.float32)
+        rank[np.argsort(popularity, kind="stable")] = np.arange(len(titles)) / max(len(titles), 1)
+        return cls(
+            Titles.of(titles),
+            NGrams.of(titles),
+            ContentWords.of(games),
+            popularity=popularity,
+            rank=rank,
+        )
+
+    def __len__(self) -> int:
+        return len(self._titles)
+
+    def save(self, directory: Path) -> None:
+        """Write it into a directory of its own (made if absent).
+
+        Raises:
+            StorageUnavailable: the disk refused it.
+        """
+        self._titles.save(directory, "titles")
+        self._grams.save(directory, "grams")
+        self._content.save(directory, "content")
+        write_array(directory, "popularity", self._popularity.astype(np.int32))
+        write_array(directory, "rank", self._rank)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Open what ``save`` wrote, mapped from disk: processes share one copy in memory.
+
+        Raises:
+            ArtifactCorrupt: a file is missing or damaged.
+        """
+        popularity = open_array(directory, "popularity", ndim=1, dtype=np.int32)
+        return cls(
+            Titles.load(directory, "titles"),
+            NGrams.load(directory, "grams"),
+            ContentWords.load(directory, "content", len(popularity)),
+            popularity=popularity,
+            rank=open_array(directory, "rank", ndim=1),
+        )
 
     def search(self, query: str, k: int) -> list[Match]:
         """The ``k`` games that fit best, scores falling. Any text is fine; a blank one, and
@@ -111,8 +164,7 @@ class SearchIndex:
 
     def _candidates(self, text: str, content: _Float, k: int) -> _Int:
         """Columns worth a closer look, rising and distinct; a few times ``k``, or a few hundred."""
-        first = [self._column[text]] if text in self._column else []
-        same = np.array(self._same.get(text, first), dtype=np.int64)
+        same = self._titles.same(text)
         fits = np.flatnonzero(content >= _LEAST)
         most, fewer = max(_CLOSEST, 2 * k), max(_POPULAR, k)
         parts = [

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.games.search_index.postings import Postings
 from flyball.games.search_index.spelling import codes_of
+from flyball.recommend.arrays import open_array, write_array
 
 _SLOTS = 1 << 16
 _MOST_GRAMS = 64
@@ -28,23 +32,28 @@ class NGrams:
     Immutable: any number of threads may ask at a time.
 
     Args:
-        texts: as ``searchable`` gives them; words parted by one space.
+        grams: from slots to texts.
+        lengths: float32, shape (n_texts,): characters of each.
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, grams: Postings, lengths: _Float) -> None:
+        self._grams, self._lengths = grams, lengths
+        self._sizes = grams.sizes
+        self._weights = np.log1p(len(lengths) / np.maximum(self._sizes, 1)).astype(np.float32)
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """Gather the grams of texts as ``searchable`` gives them; words parted by one space."""
         slots, rows = _grams(texts)
         # a stable sort of 16-bit keys is a radix sort: linear, and the rows of a slot stay sorted
         order = np.argsort(slots, kind="stable")
-        slots = np.repeat(np.arange(_SLOTS, dtype=np.uint16), np.bincount(slots, minlength=_SLOTS))
-        rows = rows[order]
+        slots, rows = slots[order], rows[order]
         first = np.ones(slots.size, dtype=np.bool_)
         first[1:] = (slots[1:] != slots[:-1]) | (rows[1:] != rows[:-1])
-        slots, self._rows = slots[first], rows[first]
-        self._count = len(texts)
-        self._texts_of = np.bincount(slots, minlength=_SLOTS)
-        self._ends = np.cumsum(self._texts_of)
-        self._weights = np.log1p(self._count / np.maximum(self._texts_of, 1)).astype(np.float32)
-        self._lengths = np.fromiter(map(len, texts), np.float32, self._count)
+        starts = np.zeros(_SLOTS + 1, dtype=np.int64)
+        np.cumsum(np.bincount(slots[first], minlength=_SLOTS), out=starts[1:])
+        lengths = np.fromiter(map(len, texts), np.float32, len(texts))
+        return cls(Postings(starts, rows[first]), lengths)
 
     def closeness(self, query: str) -> _Float:
         """For each text the share of the query's grams it has, rare ones counting more.
@@ -53,21 +62,33 @@ class NGrams:
             shape (n_texts,), within [0, 1]; a longer text comes a little after a shorter one.
         """
         slots = np.unique(_grams([query], open_end=True)[0])
-        sizes = self._texts_of[slots]
+        sizes = self._sizes[slots]
         order = np.argsort(sizes, kind="stable")[:_MOST_GRAMS]
         order = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), _MOST_POSTINGS)))]
         slots, sizes = slots[order], sizes[order]
         if not sizes.sum():
-            return np.zeros(self._count, dtype=np.float32)
-        ends = self._ends[slots]
-        rows = np.concatenate(
-            [self._rows[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-        )
+            return np.zeros(len(self._lengths), dtype=np.float32)
+        rows = np.concatenate([self._grams.of_key(slot) for slot in slots.tolist()])
         weights = self._weights[slots]
-        shared = np.bincount(rows, np.repeat(weights, sizes), self._count).astype(np.float32)
+        shared = np.bincount(rows, np.repeat(weights, sizes), len(self._lengths)).astype(np.float32)
         longer = np.maximum(self._lengths / len(query) - 1, 0)
         shared /= float(weights.sum()) * (1 + _LENGTH * longer)
         return shared
+
+    def save(self, directory: Path, name: str) -> None:
+        """Write files called ``<name>_*``."""
+        self._grams.save(directory, name)
+        write_array(directory, f"{name}_lengths", self._lengths)
+
+    @classmethod
+    def load(cls, directory: Path, name: str) -> Self:
+        """Open what ``save`` wrote, mapped from disk.
+
+        Raises:
+            ArtifactCorrupt: a file is missing or damaged.
+        """
+        lengths = open_array(directory, f"{name}_lengths", ndim=1)
+        return cls(Postings.load(directory, name), lengths)
 
 
 def _grams(

@@ -18,6 +18,8 @@ the title itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ from flyball.games.search_index.likeness import word_likeness
 from flyball.games.search_index.near_words import NearWords, numbered
 from flyball.games.search_index.postings import Postings
 from flyball.games.search_index.short_forms import Initials
+from flyball.games.texts import SortedTexts, Texts
+from flyball.recommend.arrays import open_array, write_array
 
 _COVERED, _INITIALS, _UNFINISHED = 0.25, 0.85, 0.9
 _ALMOST, _CLOSE = 0.99, 0.8
@@ -46,22 +50,49 @@ class Titles:
 
     Args:
         titles: as ``searchable`` gives them.
+        words: all there are.
+        flat: int32, the words of all titles, one title after the other.
+        ends: int64, shape (n_titles,): where the words of each end.
+        of_word: the titles that have each word.
+        initials: of the titles.
     """
 
-    def __init__(self, titles: Sequence[str]) -> None:
+    def __init__(
+        self,
+        titles: SortedTexts,
+        words: NearWords,
+        flat: NDArray[np.int32],
+        ends: _Int,
+        *,
+        of_word: Postings,
+        initials: Initials,
+    ) -> None:
+        self._titles, self._words, self._flat, self._ends = titles, words, flat, ends
+        self._of_word, self._initials = of_word, initials
+
+    @classmethod
+    def of(cls, titles: Sequence[str]) -> Self:
+        """Take them apart."""
         flat = " ".join(titles).split(" ") if titles else []  # a blank title is one empty word
-        self._titles = titles
-        self._flat, words = numbered(flat)
-        self._words = NearWords(words)
+        numbers, words = numbered(flat)
         spaces = (title.count(" ") for title in titles)
-        self._counts = np.fromiter(spaces, np.int64, len(titles)) + 1
-        self._starts = np.cumsum(self._counts) - self._counts
-        rows = np.repeat(np.arange(len(titles), dtype=np.int32), self._counts)
-        self._of_word = Postings(self._flat, rows, len(self._words))
-        most = np.log1p(max(len(titles), 1))
-        uses = np.maximum(self._of_word.sizes, 1)
-        self._weights = (np.log1p(len(titles) / uses) / most).astype(np.float32)
-        self._initials = Initials(titles)
+        counts = np.fromiter(spaces, np.int64, len(titles)) + 1
+        rows = np.repeat(np.arange(len(titles), dtype=np.int32), counts)
+        return cls(
+            SortedTexts.of(Texts.of(titles)),
+            NearWords.of(words),
+            numbers,
+            np.cumsum(counts),
+            of_word=Postings.of(numbers, rows, len(words)),
+            initials=Initials.of(titles),
+        )
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def same(self, text: str) -> _Int:
+        """Columns of the titles that are this very text, rising."""
+        return self._titles.equal(text).astype(np.int64)
 
     def __contains__(self, word: object) -> bool:
         """Whether some title has this very word."""
@@ -69,8 +100,9 @@ class Titles:
 
     def weights(self, words: Sequence[str]) -> _Float:
         """Of each word; one in no title weighs as much as one in a single title."""
-        known = (self._words.number.get(word) for word in words)
-        return np.array([1.0 if n is None else self._weights[n] for n in known], dtype=np.float32)
+        known = [self._words.number(word) for word in words]
+        uses = [1 if n is None else len(self._of_word.of_key(n)) for n in known]
+        return self._weigh(np.array(uses, dtype=np.int64))
 
     def near(self, words: Sequence[str]) -> Iterator[_Int]:
         """Columns worth a look although they share few letters with the query: those whose
@@ -80,7 +112,7 @@ class Titles:
         unknown = [w for w in words if len(w) in _SHORT and w not in self._words]
         for word in unknown[:_MOST_UNKNOWN]:
             for number in self._words.one_typo_away(word):
-                yield self._of_word.of(number).astype(np.int64)
+                yield self._of_word.of_key(number).astype(np.int64)
 
     def fit(
         self, query: str, words: Sequence[str], certain: Sequence[bool], columns: _Int
@@ -97,15 +129,15 @@ class Titles:
             the quality of each, within [0, 1], and what was found of each word of the query,
             shape (n_words, n).
         """
-        counts = self._counts[columns]
+        begins, counts = self._runs(columns)
         starts = np.cumsum(counts) - counts
-        places = np.arange(counts.sum()) + np.repeat(self._starts[columns] - starts, counts)
-        flat = self._flat[places]
-        distinct, which = np.unique(flat, return_inverse=True)
+        places = np.arange(counts.sum()) + np.repeat(begins - starts, counts)
+        distinct, which = np.unique(self._flat[places], return_inverse=True)
         known = [self._words.words[number] for number in distinct.tolist()]
         alike = word_likeness(words, known, certain)[:, which]
         self._add_initials(words, alike, columns, starts)
-        weights, theirs = self.weights(words), self._weights[flat]
+        uses = [len(self._of_word.of_key(number)) for number in distinct.tolist()]
+        weights, theirs = self.weights(words), self._weigh(np.array(uses, dtype=np.int64))[which]
         found = np.maximum.reduceat(alike, starts, axis=1)
         asked = weights @ found / weights.sum()
         covered = np.add.reduceat(alike.max(axis=0) * theirs, starts)
@@ -113,22 +145,34 @@ class Titles:
         by_words = np.minimum(asked * (1 - _COVERED + _COVERED * covered), _ALMOST)
         return np.maximum(by_words, self._whole(query, columns, certain=all(certain))), found
 
+    def _runs(self, columns: _Int) -> tuple[_Int, _Int]:
+        """Where the words of each of these titles begin in ``flat``, and how many they are."""
+        begins = np.where(columns > 0, self._ends[columns - 1], 0)
+        return begins, self._ends[columns] - begins
+
+    def _weigh(self, uses: _Int) -> _Float:
+        """What words weigh that so many titles have."""
+        count = len(self._ends)
+        most = np.log1p(max(count, 1))
+        return np.asarray(np.log1p(count / np.maximum(uses, 1)) / most, dtype=np.float32)
+
     def _add_initials(
         self, words: Sequence[str], alike: _Float, columns: _Int, starts: _Int
     ) -> None:
         """A word such as "gta" also stands for the first words of a title, one for each letter."""
+        counts = np.diff(starts, append=alike.shape[1])
         runs = [(alike[row : row + 1], word) for row, word in enumerate(words)]
         if len(words) > 1:  # "l 4 d 2"
             runs.append((alike, "".join(words)))
         for rows, word in runs:
             named = self._initials.begin(word)
             for place in np.flatnonzero(np.isin(columns, named)).tolist() if named.size else ():
-                end = starts[place] + min(len(word), int(self._counts[columns[place]]))
+                end = starts[place] + min(len(word), int(counts[place]))
                 run = rows[:, starts[place] : end]
                 np.maximum(run, _INITIALS, out=run)
 
     def _whole(self, query: str, columns: _Int, *, certain: bool) -> _Float:
-        titles = [self._titles[column] for column in columns.tolist()]
+        titles = [self._titles.texts[column] for column in columns.tolist()]
         begun = [title[: len(query)] for title in titles]
         one = [query]
         both = cdist(one, titles + begun, scorer=OSA.normalized_similarity, dtype=np.float32)[0]
@@ -139,3 +183,28 @@ class Titles:
             unfinished = np.where(unfinished < 1, 0, unfinished)
         best = np.minimum(np.maximum(whole, _UNFINISHED * unfinished), _ALMOST)
         return np.where(exact, np.float32(1), best).astype(np.float32, copy=False)
+
+    def save(self, directory: Path, name: str) -> None:
+        """Write files called ``<name>_*``."""
+        self._titles.save(directory, name)
+        self._words.save(directory, name)
+        write_array(directory, f"{name}_flat", self._flat)
+        write_array(directory, f"{name}_ends", self._ends)
+        self._of_word.save(directory, f"{name}_of_word")
+        self._initials.save(directory, f"{name}_initials")
+
+    @classmethod
+    def load(cls, directory: Path, name: str) -> Self:
+        """Open what ``save`` wrote, mapped from disk.
+
+        Raises:
+            ArtifactCorrupt: a file is missing or damaged.
+        """
+        return cls(
+            SortedTexts.load(directory, name),
+            NearWords.load(directory, name),
+            open_array(directory, f"{name}_flat", ndim=1, dtype=np.int32),
+            open_array(directory, f"{name}_ends", ndim=1, dtype=np.int64),
+            of_word=Postings.load(directory, f"{name}_of_word"),
+            initials=Initials.load(directory, f"{name}_initials"),
+        )

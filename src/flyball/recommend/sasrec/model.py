@@ -130,18 +130,18 @@ class SasRec:
         scores[self._known] = found
         return scores
 
-    def terms(self, history: History, item: int) -> Terms:
-        """A fallback, as the score is no sum: what the score loses without each item alone.
+    def terms(self, history: History, items: NDArray[np.integer[Any]]) -> Terms:
+        """A fallback, as the score is no sum: what a score loses without each item alone.
 
-        ``items[j] = score(history) - score(history without j)``, and ``base`` is what is left, so
-        that all adds up. Items too old to count are 0.
+        ``score(history) - score(history without j)``, and ``base`` is what is left, so that all
+        adds up. Items too old to count are 0.
         """
         counted = self._counted(history)
         variants = [history, *(history.without(int(place)) for place in counted)]
-        scores = self.predict(Histories.of(variants, self._n_items))[:, item]
-        lost = np.zeros(len(history), dtype=np.float32)
-        lost[counted] = scores[0] - scores[1:]
-        return Terms(lost, base=float(scores[0] - lost.sum()), exact=False)
+        scores = self.predict(Histories.of(variants, self._n_items))[:, items]
+        lost = np.zeros((len(items), len(history)), dtype=np.float32)
+        lost[:, counted] = (scores[0] - scores[1:]).T
+        return Terms(lost, base=scores[0] - lost.sum(axis=1), exact=False)
 
     def similar(self, item: int) -> NDArray[np.float32]:
         """Shape (n_items,): what having ``item`` alone adds to each other item's logit.

@@ -7,37 +7,38 @@ points at 127.0.0.1 would be of the same origin (DNS rebinding): so no foreign n
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from flyball.serving.problems import problem
+from flyball.errors import InvalidRequest
 
 
-class OwnNames:
-    """Refuses requests (421) whose ``Host`` is neither an address nor ``localhost``."""
+class ForeignHost(InvalidRequest):
+    """The request names a host that is not this machine."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    status: ClassVar[int] = 421
+    title: ClassVar[str] = "Not a name of this server"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request (ASGI 3)."""
-        host = Headers(scope=scope).get("host", "") if scope["type"] == "http" else ""
-        if not host or is_own(host):
-            await self._app(scope, receive, send)
-            return
-        refusal = problem(
-            421,
-            "foreign-host",
-            "Not a name of this server",
+    def __init__(self, host: str) -> None:
+        super().__init__(
             f"this server listens on this machine only and is not called {host!r}; use "
-            "http://127.0.0.1 or http://localhost with its port",
+            "http://127.0.0.1 or http://localhost with its port"
         )
-        await refusal(scope, receive, send)
 
 
+def check_host(host: bytes) -> None:
+    """Refuse a ``Host`` header that is neither an address nor ``localhost``; none at all is fine.
+
+    Raises:
+        ForeignHost: it is.
+    """
+    if host and not is_own(name := host.decode("latin-1")):
+        raise ForeignHost(name)
+
+
+@lru_cache(maxsize=256)
 def is_own(host: str) -> bool:
     """Whether a ``Host`` header names this machine without asking a name server."""
     try:

@@ -1,0 +1,1 @@
+"""What stands between the socket and an endpoint: names, load, callers, limits, errors, packing."""
