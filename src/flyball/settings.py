@@ -14,27 +14,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from flyball.domain.nearest import did_you_mean
+from flyball.domain.quantities import duration, size
 from flyball.errors import ConfigurationError
 
 CONFIG_FILE = "flyball.toml"
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-
-def _duration(value: object) -> object:
-    """``"90s"``, ``"15m"``, ``"24h"``, ``"2d"`` or a number of seconds, as a timedelta."""
-    if isinstance(value, timedelta):
-        return value
-    text = str(value) if isinstance(value, str | int | float) else ""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?\s*", text)
-    if found is None:
-        raise ValueError("not a duration; write for example '90s', '15m', '24h' or '2d'")
-    try:
-        return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
-    except OverflowError:
-        raise ValueError("longer than any duration can be") from None
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Bytes = Annotated[int, BeforeValidator(size)]
 
 
 def _required(value: object) -> object:
@@ -48,18 +34,6 @@ def _redis(value: object) -> object:
     if value and not re.match(r"rediss?://.|redis\+unix://.", str(value)):
         raise ValueError("not a Redis; write for example 'redis://HOST:6379/0'")
     return value
-
-
-def _bytes(value: object) -> object:
-    """``"800MiB"``, ``"2GiB"``, ``"512kB"`` or a number of bytes, as an int."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", str(value))
-    if found is None or isinstance(value, bool):
-        raise ValueError("not a size; write for example '800MiB', '2GiB' or a number of bytes")
-    power = " KMGT".index(found[2].upper() or " ")
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
-
-
-Bytes = Annotated[int, BeforeValidator(_bytes)]
 
 
 def _origin(value: str) -> str:

@@ -6,7 +6,6 @@ Each part is built on its first use, because most commands need few of them and 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ from flyball import plugins
 from flyball.domain.privacy import Pseudonyms
 from flyball.domain.schema import Schema
 from flyball.domain.traffic import Answers
-from flyball.errors import StorageUnavailable
 from flyball.ports import (
     Application,
     Blobs,
@@ -35,6 +33,7 @@ from flyball.ports import (
     Tracker,
 )
 from flyball.settings import ModelSettings, Settings
+from flyball.storage.files import made
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -253,25 +252,6 @@ class Platform:
 def build(settings: Settings) -> Platform:
     """The platform of an installation. Touches nothing until a part is used."""
     return Platform(settings)
-
-
-def made(directory: Path) -> Path:
-    """``directory``, made if it was missing.
-
-    Raises:
-        StorageUnavailable: it cannot be made or written.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageUnavailable(
-            f"{directory} cannot be made: {error.strerror}; choose a writable place with --home"
-        ) from error
-    if not os.access(directory, os.W_OK):
-        raise StorageUnavailable(
-            f"{directory} cannot be written; change its permissions or choose another --home"
-        )
-    return directory
 
 
 def fit_candidate(request: Mapping[str, Any]) -> Any:

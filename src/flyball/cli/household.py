@@ -99,7 +99,7 @@ def check(flyball: Flyball, *, sample: bool, players: bool = False) -> None:
     """
     from flyball.loop.lock import holder
     from flyball.serving.tls import certificate_of
-    from flyball.wiring import made
+    from flyball.storage.files import made
 
     if certificate_of(flyball.settings.server) is not None and players:
         raise ConfigurationError(

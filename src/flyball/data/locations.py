@@ -68,7 +68,7 @@ class Locations(Part):
             raise InvalidRequest("there is no standard input to read here; give a file instead")
         from flyball.steps.origin import INCOMING
         from flyball.storage.fetching.spool import spool
-        from flyball.wiring import made
+        from flyball.storage.files import made
 
         incoming = incoming or made(self.platform.home / INCOMING)
         return str(spool(stdin, incoming, by=self.platform.scratch()))

@@ -14,6 +14,7 @@ from flyball.domain.data import DataBatch
 from flyball.domain.schema import Schema
 from flyball.errors import InvalidRequest, NotFound, StorageUnavailable
 from flyball.steps.origin import INCOMING
+from flyball.storage.files import made
 
 if TYPE_CHECKING:
     from flyball.steps.quarantine import SetAside
@@ -226,6 +227,4 @@ class Quarantine(Part):
         return next((s for s in schemas if s.name == batch.table), schemas[0])
 
     def _incoming(self) -> Path:
-        from flyball.wiring import made
-
         return made(self.platform.home / INCOMING)

@@ -37,6 +37,25 @@ def storing(what: str) -> Iterator[None]:
         ) from error
 
 
+def made(directory: Path) -> Path:
+    """``directory``, made if it was missing.
+
+    Raises:
+        StorageUnavailable: it cannot be made or written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"{directory} cannot be made: {error.strerror}; choose a writable place with --home"
+        ) from error
+    if not os.access(directory, os.W_OK):
+        raise StorageUnavailable(
+            f"{directory} cannot be written; change its permissions or choose another --home"
+        )
+    return directory
+
+
 class Landing:
     """Files that are all written first, under temporary names, and then all put in place.
 
