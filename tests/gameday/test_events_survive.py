@@ -31,7 +31,10 @@ WORKERS = 2
 
 @dataclass
 class Senders:
-    """Clients that send batches without a pause until the server is gone, or they are stopped."""
+    """Clients that send batches without a pause until the server is gone, or they are stopped.
+
+    Each batch comes by a connection of its own, so that no worker gets all of them.
+    """
 
     url: str
     acknowledged: list[str] = field(default_factory=list)
@@ -52,7 +55,11 @@ class Senders:
                 thread.join()
 
     def _send(self, sender: int) -> None:
-        with httpx.Client(base_url=self.url, timeout=60) as client, suppress(httpx.TransportError):
+        single = httpx.Limits(max_keepalive_connections=0)
+        with (
+            httpx.Client(base_url=self.url, timeout=60, limits=single) as client,
+            suppress(httpx.TransportError),
+        ):
             for batch in itertools.count():
                 if self.stop.is_set():
                     return
@@ -136,11 +143,11 @@ class TestAnAcknowledgedEvent:
         with workers(home) as (url, processes):
             senders = Senders(url)
             with locked(home), senders.running():
+                assert until(lambda: len(listed(home / "spool")) == WORKERS, 60)
                 until(lambda: len(senders.acknowledged) > 2_000)
                 killed(processes)
         before = stored(home)
         assert len(set(senders.acknowledged) - before) > 1_000
-        assert len(listed(home / "spool")) == WORKERS
         with workers(home):
             assert until(lambda: not listed(home / "spool"), 60)
         assert set(senders.acknowledged) <= stored(home)
