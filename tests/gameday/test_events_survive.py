@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -77,28 +78,39 @@ def purchase(id: str, game: str = "game-1", user: str = "somebody") -> dict[str,
     return {"event_id": id, "type": "purchase", "user_id": user, "game_id": game}
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Workers on one socket."""
+
+    sock: socket.socket
+    processes: list[subprocess.Popen[bytes]]
+
+    @property
+    def url(self) -> str:
+        return url_of(self.sock)
+
+    def killed(self) -> None:
+        """``kill -9``, all of them; nobody listens any more."""
+        for process in self.processes:
+            process.send_signal(signal.SIGKILL)
+        for process in self.processes:
+            process.wait()
+        self.sock.close()
+
+
 @contextmanager
-def workers(home: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def workers(home: Path) -> Iterator[Workers]:
     """Two workers on one socket, both ready to take events."""
     with listening("127.0.0.1", 0) as sock:
-        fd = str(sock.fileno())
-        argv = [*SERVING, "--home", str(home), "--fd", fd]
+        argv = [*SERVING, "--home", str(home), "--fd", str(sock.fileno())]
         started = {"pass_fds": (sock.fileno(),), "env": os.environ | {"FLYBALL_PRIVACY__KEY": KEY}}
-        processes = [subprocess.Popen(argv, **started) for _ in range(WORKERS)]
+        running = Workers(sock, [subprocess.Popen(argv, **started) for _ in range(WORKERS)])
         try:
             target = opened(home).platform.target
             assert until(lambda: len(target.workers()) == WORKERS, 60)
-            yield url_of(sock), processes
+            yield running
         finally:
-            killed(processes)
-
-
-def killed(processes: list[subprocess.Popen[bytes]]) -> None:
-    """``kill -9``, all of them."""
-    for process in processes:
-        process.send_signal(signal.SIGKILL)
-    for process in processes:
-        process.wait()
+            running.killed()
 
 
 def stored(home: Path) -> set[str]:
@@ -131,21 +143,21 @@ def home(tmp_path: Path) -> Path:
 
 class TestAnAcknowledgedEvent:
     def test_outlives_kill_9_of_every_process_at_any_moment(self, home):
-        with workers(home) as (url, processes):
-            senders = Senders(url)
+        with workers(home) as running:
+            senders = Senders(running.url)
             with senders.running():
                 until(lambda: len(senders.acknowledged) > 2_000)
-                killed(processes)
+                running.killed()
         assert set(senders.acknowledged) <= stored(home)
         assert senders.refused == []
 
     def test_outlives_kill_9_while_it_waits_on_disk(self, home):
-        with workers(home) as (url, processes):
-            senders = Senders(url)
+        with workers(home) as running:
+            senders = Senders(running.url)
             with locked(home), senders.running():
                 assert until(lambda: len(listed(home / "spool")) == WORKERS, 60)
                 until(lambda: len(senders.acknowledged) > 2_000)
-                killed(processes)
+                running.killed()
         before = stored(home)
         assert len(set(senders.acknowledged) - before) > 1_000
         with workers(home):
@@ -155,8 +167,8 @@ class TestAnAcknowledgedEvent:
 
 class TestADatabaseThatIsLockedForTenSeconds:
     def test_keeps_nobody_waiting_so_long_and_loses_nothing(self, home):
-        with workers(home) as (url, _):
-            senders = Senders(url)
+        with workers(home) as running:
+            senders = Senders(running.url)
             with senders.running():
                 until(lambda: len(senders.acknowledged) > 500)
                 with locked(home):
@@ -166,7 +178,7 @@ class TestADatabaseThatIsLockedForTenSeconds:
                 assert meanwhile > 1_000
                 until(lambda: not listed(home / "spool"), 60)
             assert until(lambda: not listed(home / "spool"), 60)
-            assert httpx.get(f"{url}/health").json()["spool"] == {"waiting": 0}
+            assert httpx.get(f"{running.url}/health").json()["spool"] == {"waiting": 0}
         assert senders.refused == []
         assert senders.slowest < 8
         assert set(senders.acknowledged) == stored(home)
@@ -175,7 +187,7 @@ class TestADatabaseThatIsLockedForTenSeconds:
 class TestAFullDisk:
     def test_refuses_events_with_507_and_goes_on_recommending(self, reference, small_disk):
         home = reference.copied(small_disk("size=256m") / "home")
-        with workers(home) as (url, _), httpx.Client(base_url=url, timeout=60) as client:
+        with workers(home) as running, httpx.Client(base_url=running.url, timeout=60) as client:
             assert until(lambda: client.get("/health/ready").status_code == 200, 60)
             filler = home.parent / "filler"
             with filler.open("wb", buffering=0) as file, suppress(OSError):

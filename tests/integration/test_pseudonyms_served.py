@@ -82,6 +82,8 @@ def test_a_candidate_answers_ids_and_holds_its_exercise(platform, version):
 def test_a_worker_knows_players_by_pseudonyms_and_lets_go_of_the_forgotten(platform, version):
     with platform.target.at_least_one_worker():
         [worker] = platform.target.workers()
+        ready = f"{worker.url}/health/ready"  # it reports before it has loaded the version
+        until(lambda: httpx.get(ready, trust_env=False).status_code == 200)
         bought = games(worker.url, "player-3", 1)[0]["game_id"]
         sent = [a_purchase(game_id=bought)]
         httpx.post(f"{worker.url}/v1/events", json=sent, trust_env=False).raise_for_status()

@@ -56,6 +56,8 @@ def test_pins_and_hidden_games_hold_on_a_running_worker_until_they_are_cleared(p
 
     with platform.target.at_least_one_worker():
         [worker] = platform.target.workers()
+        ready = f"{worker.url}/health/ready"  # it reports before it has loaded the version
+        until(lambda: httpx.get(ready, trust_env=False).status_code == 200)
 
         def shown():
             answer = httpx.get(
