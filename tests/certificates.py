@@ -15,13 +15,23 @@ from cryptography.x509.oid import NameOID
 
 
 def a_certificate(
-    directory: Path, name: str = "server", *, passphrase: bytes = b""
+    directory: Path,
+    name: str = "server",
+    *,
+    passphrase: bytes = b"",
+    days: float = 1.0,
+    host: str = "localhost",
 ) -> tuple[Path, Path]:
-    """A self-signed certificate for this machine, and its key; both written at once."""
+    """A self-signed certificate for this machine, and its key; both written at once.
+
+    Good from an hour ago for so many days from now; under 0: it has expired.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    here: list[x509.GeneralName] = [x509.DNSName(host)]
+    if host == "localhost":
+        here.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -29,7 +39,7 @@ def a_certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(here), critical=False)
         .sign(key, hashes.SHA256())
     )

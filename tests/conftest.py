@@ -9,7 +9,7 @@ from hypothesis import settings
 settings.register_profile("flyball", deadline=None, derandomize=True, database=None)
 settings.load_profile("flyball")
 
-pytest_plugins = ("s3_servers",)
+pytest_plugins = ("postgresql_servers", "s3_servers")
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -38,8 +39,8 @@ class Flaky:
 
 
 @contextmanager
-def flaky(behave: Behaviour) -> Iterator[Flaky]:
-    """A server that behaves so, until the block ends."""
+def flaky(behave: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[Flaky]:
+    """A server that behaves so, until the block ends; with ``context`` it speaks TLS."""
     seen, started = Flaky(), threading.Event()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
@@ -55,8 +56,9 @@ def flaky(behave: Behaviour) -> Iterator[Flaky]:
                     await behave(request, writer)
             writer.close()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        seen.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+        scheme = "http" if context is None else "https"
+        seen.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ended = asyncio.Event()
         running.append((asyncio.get_running_loop(), ended))
         started.set()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from flyball.recommend import Ease
 from flyball.testing.builders import a_version
 from flyball.testing.games import packaged, some_purchases
 from flyball.wiring import Platform
+from warm_start import Forked, server
 
 MODEL = "games"
 PASSWORD = "seven green otters sing"
@@ -39,7 +38,7 @@ class GamesWorker:
         log: the file that holds its standard error.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     platform: Platform
     url: str
     log: Path
@@ -95,24 +94,15 @@ def a_games_worker(folder: Path, *arguments: str, guarded: bool = False) -> Iter
         guarded: callers need credentials: there are a key, a client and an account.
     """
     platform, key = _home(folder / "home", guarded)
-    argv = [sys.executable, "-m", "flyball.serving", "--home", str(folder / "home")]
+    options = ("--home", folder / "home", "--port", "0", *arguments)
     log = folder / "worker.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*argv, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=stderr
-        )
-    assert process.stdout is not None
     try:
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        made = GamesWorker(process, platform, json.loads(line)["url"], log, key)
-        with made.client() as client:
-            until(lambda: client.get("/health/ready").status_code == 200)
-        yield made
+        with server("flyball.serving", *options, log=log) as (process, url):
+            made = GamesWorker(process, platform, url, log, key)
+            with made.client() as client:
+                until(lambda: client.get("/health/ready").status_code == 200)
+            yield made
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
         platform.close()
 
 

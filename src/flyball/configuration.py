@@ -112,8 +112,18 @@ def _explained(
             lines.append(f"{place}: unknown key {'.'.join(keys)!r}{hint}")
         else:
             reason = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "list_type":
+                reason = _as_list(keys[-1], problem["input"], _variable(places, keys))
             lines.append(f"{place}: {'.'.join(keys)} = {problem['input']!r}: {reason}")
     return "; ".join(lines)
+
+
+def _as_list(key: str, given: object, variable: str | None) -> str:
+    """How a list is written, in words, of what was written instead."""
+    parts = given.split(",") if isinstance(given, str) else [str(given)]
+    written = json.dumps([part.strip() for part in parts if part.strip()])
+    how = f"{key} = {written}" if variable is None else f"as JSON: {variable}='{written}'"
+    return f"a list is needed; write {how}"
 
 
 def _variable(places: Mapping[tuple[str, ...], str], keys: tuple[str, ...]) -> str | None:

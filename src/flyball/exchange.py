@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -74,6 +74,7 @@ class Reply:
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Reply]]
+Together: TypeAlias = Callable[[Sequence[Call]], Sequence[Reply | Exception]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ class Endpoint:
         handler: answers; its docstring documents it. May raise a FlyballError.
         scope: what its callers must be allowed.
         described: OpenAPI's description of the operation.
+        together: answers several requests that wait at the same moment, each as ``handler`` would,
+            in their order; an error is that of one of them. It does not wait for anything. None:
+            each is answered alone.
     """
 
     method: str
@@ -93,6 +97,7 @@ class Endpoint:
     handler: Handler
     scope: Scope
     described: Mapping[str, Any]
+    together: Together | None = None
 
 
 def add(router: APIRouter, endpoint: Endpoint) -> None:

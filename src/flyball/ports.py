@@ -389,6 +389,14 @@ class Events(Protocol):
         """
         ...
 
+    def before(self, at: datetime) -> int:
+        """A cursor after which every event comes that was received at ``at`` or later.
+
+        Many others may come after it as well: it is where to begin to read, in a store of any
+        size, not what to go by.
+        """
+        ...
+
     def count(self, model: str | None = None) -> Mapping[str, int]:
         """How many events there are, by type."""
         ...
@@ -672,8 +680,10 @@ class Host(Protocol):
         """
         ...
 
-    def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
-        """Count one answer in metrics and windows."""
+    def served(
+        self, choice: Choice, endpoint: str, seconds: float, status: int, *, answers: int = 1
+    ) -> None:
+        """Count an answer in metrics and windows, or several that took the same time together."""
         ...
 
     def shown(

@@ -54,7 +54,10 @@ class _Section(BaseModel):
 class Server(_Section):
     """The inference server and the control process's page."""
 
-    host: str = Field("127.0.0.1", description="Address both servers listen on.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address of the inference API; console and control API stay on loopback.",
+    )
     port: int = Field(
         8000, ge=0, le=65535, description="Port of the inference API; 0 takes a free one."
     )
@@ -148,6 +151,11 @@ class Access(_Section):
     )
     keep_audit: Duration = Field(
         timedelta(days=90), description="How long `<home>/audit` tells who was refused."
+    )
+    audit_limit: Bytes = Field(
+        512 * 1024**2,
+        ge=1,
+        description="Bytes it may take; beyond that the oldest files go, and a line says so.",
     )
 
 

@@ -232,9 +232,11 @@ class Platform:
         """Where durable workflows keep their steps."""
         made(self.home)
         url = self.settings.database
-        return (
-            url if url.startswith("postgresql") else f"sqlite:///{self.home / 'workflows.sqlite'}"
-        )
+        if not url.startswith("postgresql"):
+            return f"sqlite:///{self.home / 'workflows.sqlite'}"
+        from flyball.storage.postgresql import timed
+
+        return timed(url)
 
     def _database(self) -> Engine:
         from flyball.storage.database import open_database

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ from flyball.errors import InvalidRequest, StorageUnavailable
 from flyball.ports import Events
 from flyball.storage import traffic
 from flyball.storage.database import open_database, writing
+from flyball.storage.event_times import EventTimes
 from flyball.storage.tables import EVENTS
 from flyball.storage.traffic import SqlEvents
-from flyball.testing.builders import an_event
+from flyball.testing.builders import NOON, an_event
 from flyball.testing.events import EventsContract, numbered
 
 FORK = multiprocessing.get_context("fork")
@@ -39,6 +41,39 @@ class TestSqlEvents(EventsContract):
         with FORK.Pool(3) as pool:
             answers = pool.map(_append_some, [database_url] * 6, chunksize=1)
         assert [sum(column) for column in zip(*answers, strict=True)] == [1] * 30
+
+    def test_of_old_days_are_not_read_for_the_newest(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A mark every five minutes: what is read before it is bounded by that."""
+        clock = [NOON.timestamp()]
+        events = SqlEvents(engine)
+        monkeypatch.setattr(events, "_times", EventTimes(lambda: clock[0]))
+        for number in range(200):  # one every two minutes
+            received = NOON + timedelta(minutes=2 * number)
+            clock[0] = received.timestamp()
+            events.append([an_event(f"{number}", received_at=received)])
+        for number in range(20, 200):
+            cursor = events.before(NOON + timedelta(minutes=2 * number))
+            first = int(events.after(cursor, limit=1)[0][0].event_id)
+            assert number - 10 <= first <= number  # clocks that differ by 5 minutes, and a mark's
+
+    def test_are_found_where_a_clock_was_set_back(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = [NOON.timestamp()]
+        events = SqlEvents(engine)
+        monkeypatch.setattr(events, "_times", EventTimes(lambda: clock[0]))
+        steps = [10 * n for n in range(20)] + [10 * n - 100 for n in range(20)]
+        for number, minutes in enumerate(steps):
+            received = NOON + timedelta(minutes=minutes)
+            clock[0] = received.timestamp()
+            events.append([an_event(f"{number}", received_at=received)])
+        for minutes in range(-100, 200, 5):
+            since = NOON + timedelta(minutes=minutes)
+            found = events.after(events.before(since))[0]
+            wanted = [event for event in events.after(0)[0] if event.received_at >= since]
+            assert [event for event in found if event.received_at >= since] == wanted
 
     def test_are_never_overtaken_by_later_numbers(self, engine: Engine, events: Events) -> None:
         """While one writer has not committed, nobody can show a row with a higher number."""

@@ -1,4 +1,7 @@
-"""Real ``flyball`` processes: started, watched from outside, killed, and waited for."""
+"""Real ``flyball`` processes: started, watched from outside, killed, and waited for.
+
+They are forked from one that has imported what they need (see ``warm_start``).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from warm_start import Forked
 
 TRIALS = 6
 """Enough to come to a model that no simple rival beats."""
@@ -54,7 +57,7 @@ class Command:
     """A running process of a home; its group is its own."""
 
     home: Path
-    process: subprocess.Popen[bytes]
+    process: Forked
     _said: tuple[Any, Any]
 
     @property
@@ -74,7 +77,7 @@ class Command:
             whether that is what ended it (or it was done before).
         """
         if whole_group and self.running:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill_group()
         else:
             self.process.kill()
         code = self.process.wait()
@@ -92,8 +95,7 @@ class Command:
 
     def close(self) -> None:
         """End it, whatever it does."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill_group()
         self.process.wait()
 
 
@@ -105,15 +107,13 @@ def started(
     env: Mapping[str, str] = NO_MORE,
 ) -> Iterator[Command]:
     """``python -m MODULE ARGUMENTS --home HOME``, ended on leaving."""
-    argv = [sys.executable, "-m", module, *map(str, arguments), "--home", str(home)]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        process = Forked(
+            module,
+            [*map(str, arguments), "--home", str(home)],
             env=clean() | {_MARK: str(home)} | dict(env),
+            out=out.name,
+            err=err.name,
         )
         command = Command(home, process, (out, err))
         try:
@@ -147,7 +147,7 @@ def until(holds: Callable[[], Any], timeout: float = PATIENCE_S, every: float = 
 
 
 def processes_of(home: Path) -> list[str]:
-    """Every live process that a command of this home started, directly or not."""
+    """Every live process that commands of this home started, directly or not."""
     wanted = f"{_MARK}={home}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -11,6 +11,8 @@ from gameday_processes import flyball
 from flyball.domain.data import DataBatch
 from flyball.domain.ledger import Entry
 
+pytestmark = pytest.mark.xdist_group("bad-input")  # one home for all of them
+
 GOOD = "user_id,title,event,value\n" + "".join(
     f"player-{p},{title},purchase,1\n" for p in range(20) for title in ("Portal", "Braid")
 )

@@ -24,8 +24,8 @@ from data_home import interactions, is_whole, laid_out, newest, shelf, write_row
 from gameday_home import MODEL, count
 from gameday_processes import flyball, started, until
 
-KILLS = max(1, int(os.environ.get("GAMEDAY_KILLS", "8")) // 2)
-ROWS = 400_000
+KILLS = max(1, int(os.environ.get("GAMEDAY_KILLS", "4")) // 2)
+ROWS = 250_000
 BAD = 0.2
 PLAYER = "player-17"
 

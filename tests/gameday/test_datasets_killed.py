@@ -19,7 +19,7 @@ from flyball.storage.datasets import DvcDatasets
 from flyball.storage.objects import md5_of
 
 SIZE = 12_000_000
-KILLS = 6
+KILLS = 4
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -112,7 +112,7 @@ class TestTwoAtOnce:
         """What was kept since the collection looked stays, however the two interleave."""
         md5 = datasets.keep(content)
         with working("keep", home, content) as other:
-            for _ in range(30):
+            for _ in range(10):
                 looked = datasets.stored()[md5].kept_at
                 limit = looked + timedelta(microseconds=1)
                 while datasets.stored()[md5].kept_at < limit:  # a file's clock ticks every 4 ms
@@ -131,7 +131,7 @@ class TestTwoAtOnce:
             working("lay out", home, contents[0]) as one,
             working("lay out", home, contents[1]) as other,
         ):
-            for _ in range(20):
+            for _ in range(10):
                 md5 = datasets.keep(contents[2])
                 assert datasets.listing(datasets.lay_out("games", {"b": md5})) == {"b": md5}
             assert one.poll() is None

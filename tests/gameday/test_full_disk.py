@@ -65,7 +65,7 @@ class TestAFullDisk:
                 records = opened(home).platform.records
                 assert until(lambda: records.find(Run) or not command.running, every=0.1)
                 filler = filled(home.parent)
-                until(lambda: not command.running, 20)
+                until(lambda: not command.running, 5)
                 assert process.running
                 filler.unlink()
                 ended = command.ended()

@@ -21,7 +21,7 @@ from gameday_processes import TRIALS, control, flyball, started, until
 
 from flyball.domain.deployment import Deployment, Phase
 
-KILLS = int(os.environ.get("GAMEDAY_KILLS", "8"))
+KILLS = int(os.environ.get("GAMEDAY_KILLS", "4"))
 PER_HOME = 4
 """Random kills in a row on one home."""
 

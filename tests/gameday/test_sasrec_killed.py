@@ -27,7 +27,7 @@ pytestmark = [
     ),
 ]
 
-EPOCHS = 40
+EPOCHS = 24
 """So many that nobody who kills it comes too late."""
 
 PROGRAM = """
@@ -173,7 +173,7 @@ class TestATrainingOfTwo:
         stopper = threading.Thread(target=stop_one)
         stopper.start()
         with pytest.raises(TrainingError, match="process 2 of 2 training processes stood still"):
-            learn_together(Lesson(_data(), None), config, keeper, stall_s=15.0)
+            learn_together(Lesson(_data(), None), config, keeper, stall_s=6.0)
         stopper.join()
         left = set(psutil.Process().children()) - before
         assert not [child for child in left if "spawn_main" in " ".join(child.cmdline())]

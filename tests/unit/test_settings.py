@@ -131,6 +131,12 @@ class TestWhatIsWrong:
             ("[server]\nport = 'many'\n", r"line 2: server.port = 'many': .*integer"),
             ('[ "models" . games.gates ]\np95_ms = 0\n', r"line 2: models.games.gates.p95_ms = 0"),
             ("server = 1\n", r"line 1: server = 1"),
+            (
+                "[server]\ncors_origins = 'https://a.example, https://b.example'\n",
+                r"line 2: .*a list is needed; "
+                r'write cors_origins = \["https://a.example", "https://b.example"\]$',
+            ),
+            ("[server]\ntrusted_proxies = 5\n", r'write trusted_proxies = \["5"\]$'),
             ("[models.Games]\n", r"'Games' cannot name a model"),
             ("qqqqqq = 1\n", r"unknown key 'qqqqqq'$"),
             ("[server]\nport = 1\nport = 2\n", r"toml is not valid TOML: .*line 3"),
@@ -149,6 +155,12 @@ class TestWhatIsWrong:
             ("FLYBALL_SEVER__PORT", "1", "unknown key 'sever'.*mean 'server'"),
             ("FLYBALL_DATABSE", "x", "unknown key 'databse'.*mean 'database'"),
             ("FLYBALL_DATABASE", "[half", "not valid JSON"),
+            (
+                "FLYBALL_SERVER__CORS_ORIGINS",
+                "https://a.example",
+                r"""as JSON: FLYBALL_SERVER__CORS_ORIGINS='\["https://a.example"\]'$""",
+            ),
+            ("FLYBALL_SERVER__TRUSTED_PROXIES", "", r"FLYBALL_SERVER__TRUSTED_PROXIES='\[\]'$"),
             ("FLYBALL_DATABASE__URL", "x", "'database' is a value, not a section"),
             ("FLYBALL_MODELS", '{"games": {"search": {"trials": 0}}}', "trials = 0"),
             ("FLYBALL_MODELS__GAMES__ROLLOUT__BAKE", "soon", "not a duration"),

@@ -36,6 +36,8 @@ AWAY_S = 5.0
 """Seconds in which it is not asked again after that."""
 
 LEAST_WAIT_S = 1.0
+ATTEMPTS = 3
+"""How often ``trouble`` asks before it says that there is no answer."""
 
 
 class Shared:
@@ -59,7 +61,7 @@ class Shared:
     ) -> None:
         self._strategy = SlidingWindowCounterRateLimiter(_storage(url))
         self._on_away, self._now = on_away, now
-        self._host = urlsplit(url).hostname or "a socket"  # never the URL: it may hold a password
+        self._host = host_of(url)
         self._minute = 0
         self._untold: dict[str, int] = {}
         self._reached: set[str] = set()
@@ -124,6 +126,32 @@ class Shared:
         if self._back_at:
             self._log.info("Redis is back", redis=self._host)
         self._back_at = 0.0
+
+
+def host_of(url: str) -> str:
+    """What messages call a Redis. Never the URL: it may hold a password."""
+    return urlsplit(url).hostname or "a socket"
+
+
+def trouble(url: str) -> str:
+    """Why a Redis cannot count; empty where it answers as fast as a worker wants it to.
+
+    The first answer may take longer: the connection is made for it.
+
+    Raises:
+        ConfigurationError: the client is not installed, or the URL is none.
+    """
+    from redis.exceptions import RedisError
+
+    storage, reason = _storage(url), ""
+    for _ in range(ATTEMPTS):
+        try:
+            storage.storage.ping()
+        except RedisError as error:
+            reason = str(error) or type(error).__name__
+        else:
+            return ""
+    return reason
 
 
 def _storage(url: str) -> RedisStorage:

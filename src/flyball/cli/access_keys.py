@@ -21,10 +21,11 @@ Expires = Annotated[
     ),
 ]  # fmt: skip
 Scopes = Annotated[
-    list[Scope],
+    list[Scope] | None,
     typer.Option(
         "--scope", metavar="SCOPE", show_default=False,
-        help="What it allows; may be repeated. read: ask; events: send what users did; admin: all.",
+        help="What it allows; may be repeated. read: ask; events: send what users did; admin: all. "
+        "Default: read.",
     ),
 ]  # fmt: skip
 
@@ -34,6 +35,7 @@ def register(group: typer.Typer) -> None:
     command(
         group, create,
         example="flyball access key create shop --scope read --scope events\n"
+        "flyball access key create page\n"
         "flyball access key create nightly --scope read --expires 90d --rate 600",
     )  # fmt: skip
     command(group, list_, example="flyball access key list")
@@ -50,7 +52,7 @@ def create(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="What it is for.", show_default=False)
     ],
-    scope: Scopes,
+    scope: Scopes = None,
     expires: Expires = None,
     rate: Annotated[
         int | None,
@@ -61,9 +63,9 @@ def create(
     from flyball.cli.views import access as view
 
     made = cli.flyball.access.create_key(
-        name, scope, expires=_time(expires, "--expires"), rate=rate
+        name, allowed(scope), expires=_time(expires, "--expires"), rate=rate
     )
-    cli.answer(made, lambda: view.new_key(made, now()))
+    cli.answer(made, lambda: view.new_key(made, now(), told=bool(scope)))
 
 
 def list_(cli: Cli) -> None:
@@ -109,6 +111,11 @@ def revoke(
 
     ended = cli.flyball.access.revoke_key(id, reason=reason)
     cli.answer(ended, lambda: view.keys([ended], now()))
+
+
+def allowed(scope: list[Scope] | None) -> list[Scope]:
+    """What was asked for, or else the least there is."""
+    return scope or [Scope.READ]
 
 
 def _time(text: str | None, option: str) -> timedelta | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flyball.cli.access_keys import Scopes
+from flyball.cli.access_keys import Scopes, allowed
 from flyball.cli.command import Cli, command
 from flyball.errors import ConfigurationError
 
@@ -47,12 +47,12 @@ def register(clients: typer.Typer, accounts: typer.Typer) -> None:
             )  # fmt: skip
 
 
-def create_client(cli: Cli, name: Name, scope: Scopes) -> None:
+def create_client(cli: Cli, name: Name, scope: Scopes = None) -> None:
     """Make an OAuth2 client. Its secret is shown once."""
     from flyball.cli.views import access as view
 
-    made = cli.flyball.access.create_client(name, scope)
-    cli.answer(made, lambda: view.new_client(made))
+    made = cli.flyball.access.create_client(name, allowed(scope))
+    cli.answer(made, lambda: view.new_client(made, told=bool(scope)))
 
 
 def rotate_client(cli: Cli, name: Name) -> None:
@@ -63,12 +63,14 @@ def rotate_client(cli: Cli, name: Name) -> None:
     cli.answer(made, lambda: view.new_client(made))
 
 
-def create_account(cli: Cli, name: Name, scope: Scopes, password_stdin: FromStdin = False) -> None:
+def create_account(
+    cli: Cli, name: Name, scope: Scopes = None, password_stdin: FromStdin = False
+) -> None:
     """Make an account. Asks for its password: 12 characters or more, never an argument."""
     from flyball.cli.views import access as view
 
-    made = cli.flyball.access.create_account(name, _password(password_stdin), scope)
-    cli.answer(made, lambda: view.principals([made]))
+    made = cli.flyball.access.create_account(name, _password(password_stdin), allowed(scope))
+    cli.answer(made, lambda: view.new_account(made, told=bool(scope)))
 
 
 def password(cli: Cli, name: Name, password_stdin: FromStdin = False) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, assert_never
 
 import httpx
 
+from flyball.client import tls
 from flyball.client.common import Common
 from flyball.client.effects import Alone, Answer, Effect, Lost, Pause, Plan, Steps, Wire
 from flyball.client.errors import ClientError
@@ -106,7 +107,7 @@ class AsyncClient(Common):
         except TimeoutError:
             return Lost("the time was over", late=True)
         except (httpx.TransportError, httpx.DecodingError) as error:
-            return Lost(f"{type(error).__name__} {error}".strip())
+            return Lost(f"{type(error).__name__} {error}".strip(), advice=tls.advice(error))
         return Answer(answer.status_code, answer.headers, answer.content)
 
     async def _alone(self, steps: Steps[Any], seconds: float) -> Any:

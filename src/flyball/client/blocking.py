@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, assert_never
 import httpcore
 import httpx
 
+from flyball.client import tls
 from flyball.client.bounded import Transport
 from flyball.client.common import Common
 from flyball.client.effects import Alone, Answer, Effect, Lost, Pause, Plan, Steps, Wire
@@ -108,7 +109,7 @@ class Client(Common):
             httpcore.UnsupportedProtocol,
             httpx.RequestError,
         ) as error:
-            return Lost(f"{type(error).__name__} {error}".strip())
+            return Lost(f"{type(error).__name__} {error}".strip(), advice=tls.advice(error))
         return Answer(answer.status_code, answer.headers, answer.content)
 
     def _alone(self, steps: Steps[Any], seconds: float) -> Any:

@@ -92,10 +92,12 @@ class Lost:
     Attributes:
         reason: in words.
         late: because the time was over.
+        advice: what to do, where another attempt would come to the same; else empty.
     """
 
     reason: str
     late: bool = False
+    advice: str = ""
 
 
 T = TypeVar("T")

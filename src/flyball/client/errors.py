@@ -12,7 +12,7 @@
         │   ├── TooManyRequests 429: also after further attempts
         │   ├── Unavailable     503: nothing can answer right now, also after further attempts
         │   └── DeadlinePassed  504, or no answer within the timeout of the call
-        ├── Unreachable         no connection, also after further attempts
+        ├── Unreachable         no connection, also after further attempts; or a bad certificate
         └── UnreadableAnswer    something answered that is no Flyball server, or another version
 """
 
@@ -94,7 +94,7 @@ class DeadlinePassed(ApiError):
 
 
 class Unreachable(ClientError):
-    """There is no connection to the server."""
+    """There is no connection to the server, or none that is safe: its certificate is not good."""
 
     status = 503
     title = "The server cannot be reached"

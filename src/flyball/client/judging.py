@@ -47,7 +47,7 @@ def pause_before(
         again: how many attempts there were before this one's, from 0.
         draw: uniform numbers in [0, 1).
     """
-    if isinstance(came, Answer) and came.status not in AGAIN:
+    if came.status not in AGAIN if isinstance(came, Answer) else came.advice:
         return None
     jitter = draw() * min(LONGEST_S, FIRST_S * 2.0**again)
     asked = retry_after(came, now) if isinstance(came, Answer) else None
@@ -85,6 +85,8 @@ def error_of(came: Answer | Lost, url: str, attempts: int, now: datetime) -> Cli
     if isinstance(came, Lost):
         if came.late:
             return late(url, attempts, came.reason)
+        if came.advice:
+            return Unreachable(f"{url}: {came.reason}; {came.advice}")
         return Unreachable(f"{url}: {came.reason}; asked {times}. Is the server up?")
     problem = problem_of(came)
     kind = BY_STATUS.get(came.status, ApiError)

@@ -10,13 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.doctor import machine
-from flyball.doctor.finding import Finding, fail, ok, warn
+from flyball.doctor import entrance, machine, waiting
+from flyball.doctor.finding import Finding, Level, fail, ok, warn
 from flyball.errors import FlyballError
 from flyball.loop.lock import CONTROL, holder
+from flyball.serving.edge.rebinding import is_loopback
 
 if TYPE_CHECKING:
     from flyball.wiring import Platform
+
+LOOPBACK = "127.0.0.1"
+"""Where the console listens if the API does where others reach it."""
 
 ANSWER_S = 5.0
 """Seconds a server has to answer."""
@@ -32,8 +36,11 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield mlflow(platform)
     yield dvc_cache(platform)
     server = platform.settings.server
+    own = server.host if is_loopback(server.host) else LOOPBACK
     yield machine.port("port of the API", server.host, server.port, running=running)
-    yield machine.port("port of the console", server.host, server.console_port, running=running)
+    yield machine.port("port of the console", own, server.console_port, running=running)
+    yield from let_in(platform, stored, readable=readable)
+    yield waiting.spool(platform.home / "spool", server.spool, running=running)
     yield ok("control process", str(who) if who else "not running; `flyball up` starts it")
     if readable:
         yield workers(platform, running=running)
@@ -42,23 +49,22 @@ def examine(platform: Platform) -> Iterator[Finding]:
 
 def database(platform: Platform) -> tuple[Finding, bool]:
     """The database, and whether its records can be read without changing its tables."""
-    import sqlalchemy as sa
-
+    from flyball.storage.database import engine_on
+    from flyball.storage.faults import translated
     from flyball.storage.schema import revision
     from flyball.storage.tables import REVISION
 
-    url = platform.settings.database_url
     try:
-        engine = sa.create_engine(url)
+        engine = engine_on(platform.settings.database_url)
         shown = engine.url.render_as_string(hide_password=True)
         try:
-            found = revision(engine)
+            with translated(shown):
+                found = revision(engine)
         finally:
             engine.dispose()
-    except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    except FlyballError as error:
         advice = "check the setting `database`, or restore a backup"
-        return fail("database", reason, advice), False
+        return fail("database", str(error), advice), False
     if found is None:
         return ok("database", f"{shown} has no tables yet: the first command makes them"), False
     if found != REVISION:
@@ -66,6 +72,28 @@ def database(platform: Platform) -> tuple[Finding, bool]:
         advice = "an older one is migrated by the next command; for a newer one upgrade Flyball"
         return warn("database", said, advice), False
     return ok("database", f"{shown} at revision {found}"), True
+
+
+def let_in(platform: Platform, stored: Finding, *, readable: bool) -> Iterator[Finding]:
+    """Who is let in, and how.
+
+    Args:
+        stored: what was found of the database.
+        readable: whether its records can be read; where it is well and they cannot, there are none.
+    """
+    now = platform.clock.now()
+    who = entrance.Known() if stored.level is Level.OK else None
+    if readable:
+        try:
+            who = entrance.known(platform.records, now)
+        except FlyballError as error:
+            who = None
+            yield fail("records of access", str(error), "restore the database from a backup")
+    yield entrance.access(platform.settings, who)
+    if who is not None:
+        yield entrance.signing_key(who)
+    yield entrance.limits(platform.settings)
+    yield entrance.certificate(platform.settings.server, now)
 
 
 def mlflow(platform: Platform) -> Finding:

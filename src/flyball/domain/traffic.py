@@ -96,10 +96,14 @@ class Answers:
         if not answer_id:
             return Join.UNATTRIBUTED, ""
         answered = self.read(answer_id)
+        kind = self.kind(answered, received_at)
+        return kind, answered.version if answered and kind is not Join.ORPHAN else ""
+
+    def kind(self, answered: Answered | None, received_at: datetime) -> Join:
+        """Whether an event counts for what ``read`` gave of the id that it names. See ``join``."""
         if answered is None or answered.at - received_at > AHEAD:
-            return Join.ORPHAN, ""
-        late = received_at - answered.at > self.within
-        return (Join.LATE if late else Join.JOINED), answered.version
+            return Join.ORPHAN
+        return Join.LATE if received_at - answered.at > self.within else Join.JOINED
 
     def _signature(self, nonce: str, version: str) -> str:
         signed = self._keyed.copy()  # the key is in it already: half the work of a new one

@@ -7,7 +7,8 @@ where there are games to fill it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.errors import DeploymentError
+from flyball.games.top import OUT, top, tops
 from flyball.recommend.rerank import rerank
 from flyball.recommend.rules import Ruled
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from flyball.games.business_rules import GameRules, RulesHere
+    from flyball.games.messages import Filters
     from flyball.stats.probability import Calibration
 
 POOL, SMALLEST_POOL, LARGEST_POOL = 10, 50, 500
@@ -52,16 +55,28 @@ class Wishes(TypedDict, total=False):
     now: datetime | None
 
 
-OUT = np.float32(-np.inf)
-"""The score of a game that may not be answered."""
+@dataclass(slots=True)
+class Question:
+    """Whom to recommend what to.
 
-BLOCKS = 256
-"""Of which the best are looked at first; as many as are sorted in no time."""
+    Attributes:
+        user_id: the player, or None.
+        history: game ids that the player has, beside those on record.
+        k: how many games at most; at least 1.
+        filters: what the answer may hold.
+        wishes: what else holds for this answer.
+    """
+
+    user_id: str | None
+    history: Iterable[str]
+    k: int
+    filters: Filters | None
+    wishes: Wishes
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Barrier:
-    """Games that may not be answered, for one reason.
+    """Games that may not be answered, for one reason; not changed once made.
 
     Attributes:
         verdict: of a game it stops.
@@ -116,8 +131,9 @@ class Slate:
         now: datetime | None = None,
     ) -> None:
         self.scores, self.barriers, self.calibration = scores, barriers, calibration
-        self._fame = fame
+        self.fame = fame
         self._features, self._diversity = features, diversity
+        self._diverse = bool(diversity) and features is not None
         self._open = scores.copy()
         for barrier in barriers:
             barrier.close(self._open)
@@ -126,6 +142,11 @@ class Slate:
             self._ruled = rules.rules.apply(scores, allowed, now, calibration=calibration)
         else:
             self._ruled = Ruled(self._open)
+
+    @property
+    def ranking(self) -> NDArray[np.float32]:
+        """Shape (n_games,): what the list is ranked by; ``-inf`` for what may not be ranked."""
+        return self._ruled.scores
 
     @cached_property
     def size(self) -> int:
@@ -143,12 +164,22 @@ class Slate:
 
     def best(self, k: int) -> NDArray[np.int64]:
         """The list: at most ``k`` columns, best first."""
-        return self._ruled.cut(self._ranked(k), k) if self._ruled.pins else self._ranked(k)
+        return best_of([self], [k])[0]
+
+    def pool(self, k: int) -> int:
+        """How many of the best scores a list of ``k`` is chosen from."""
+        if not self._diverse:
+            return k
+        return min(max(POOL * k, SMALLEST_POOL), LARGEST_POOL)
+
+    def cut(self, pool: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """The list, from the columns of the best scores, best first."""
+        ranked = self._reranked(pool, k)
+        return self._ruled.cut(ranked, k) if self._ruled.pins else ranked
 
     def probabilities(self, columns: NDArray[np.int64]) -> list[float]:
         """The calibrated score of each, as the model says: no rule changes it."""
-        chances: list[float] = self.calibration.apply(self.scores[columns]).tolist()
-        return chances
+        return probabilities_of([self], [columns])[0]
 
     def barrier(self, column: int) -> Barrier | None:
         """What keeps a game from being answered, if anything does."""
@@ -159,20 +190,42 @@ class Slate:
 
         1 is the first; up to ``k`` it is the place in the list.
         """
-        ranked = self._ranked(k)
-        others = top(self._ruled.scores, self.size, self._fame)
+        ranked = self._reranked(top(self.ranking, self.pool(k), self.fame), k)
+        others = top(self.ranking, self.size, self.fame)
         others = others[~np.isin(others, ranked)]
         whole = self._ruled.cut(np.concatenate([ranked, others]), self.size)
         return int(np.flatnonzero(whole == column)[0]) + 1
 
-    def _ranked(self, k: int) -> NDArray[np.int64]:
-        """At most ``k`` columns, best first, pins aside."""
-        if not self._diversity or self._features is None:
-            return top(self._ruled.scores, k, self._fame)
-        size = min(max(POOL * k, SMALLEST_POOL), LARGEST_POOL)
-        pool = top(self._ruled.scores, size, self._fame)
-        chances = self.calibration.apply(self._ruled.scores[pool])
+    def _reranked(self, pool: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """At most ``k`` columns of the pool, best first, pins aside."""
+        if not self._diverse:
+            return pool
+        chances = self.calibration.apply(self.ranking[pool])
         return rerank(pool, chances, self._features, k=k, diversity=self._diversity)
+
+
+def best_of(slates: Sequence[Slate], ks: Sequence[int]) -> list[NDArray[np.int64]]:
+    """The lists of several questions about one catalogue, each of at most its ``k``."""
+    pools = [slate.pool(k) for slate, k in zip(slates, ks, strict=True)]
+    found = tops([slate.ranking for slate in slates], pools, slates[0].fame)
+    return [slate.cut(pool, k) for slate, pool, k in zip(slates, found, ks, strict=True)]
+
+
+def probabilities_of(
+    slates: Sequence[Slate], columns: Sequence[NDArray[np.int64]]
+) -> list[list[float]]:
+    """``Slate.probabilities`` of several questions."""
+    by_map: dict[int, list[int]] = defaultdict(list)
+    for number, slate in enumerate(slates):
+        by_map[id(slate.calibration)].append(number)
+    chances: list[list[float]] = [[]] * len(slates)
+    for numbers in by_map.values():
+        scores = np.concatenate([slates[n].scores[columns[n]] for n in numbers])
+        flat, start = slates[numbers[0]].calibration.apply(scores).tolist(), 0
+        for n in numbers:
+            end = start + len(columns[n])
+            chances[n], start = flat[start:end], end
+    return chances
 
 
 def _limits(passing: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -184,38 +237,3 @@ def _limits(passing: NDArray[np.bool_]) -> NDArray[np.float32]:
     bits <<= 31
     bits ^= OUT.view(np.uint32)
     return bits.view(np.float32)
-
-
-def top(scores: NDArray[np.float32], k: int, fame: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Indices of the ``k`` best scores, best first; equal ones by rising ``fame``.
-
-    As ``flyball.recommend.top_k``, for one list and several times quicker: a bound below the k-th
-    best leaves few to sort. (``np.partition`` alone is slow where most scores are equal, as those
-    of masked games are.)
-
-    Args:
-        scores: without NaN; ``-inf`` masks an item.
-        k: at least 1.
-        fame: shape (n_items,), distinct.
-    """
-    bound = _bound(scores, k)
-    found = (scores >= bound if bound > OUT else scores > OUT).nonzero()[0]
-    if len(found) > max(4 * k, BLOCKS):
-        values = scores[found]
-        least = np.sort(values)[-k]
-        equal, found = found[values == least], found[values > least]
-        room = k - len(found)
-        equal = equal[np.argpartition(fame[equal], room - 1)[:room]]
-        found = np.concatenate([found, equal])
-    return found[np.lexsort((fame[found], -scores[found]))[:k]]
-
-
-def _bound(scores: NDArray[np.float32], k: int) -> float:
-    """The k-th best of the best of many blocks: not above the k-th best of all."""
-    blocks = max(4 * k, BLOCKS)
-    size = len(scores) // blocks
-    if size < 2:
-        return -np.inf
-    best = np.maximum.reduce(scores[: size * blocks].reshape(size, blocks), axis=0)
-    best.partition(blocks - k)
-    return float(best[blocks - k])

@@ -115,7 +115,7 @@ class GamesApplication:
         from flyball.games.infer import GamesInference
         from flyball.games.lists import Lists
 
-        return GamesInference(host, Lists(host).recommended)
+        return GamesInference(host, Lists(host))
 
     def scoring_probe(self, servable: Servable) -> Callable[[], None]:
         """Answers one known player at each call, going round over an even sample of them."""

@@ -29,7 +29,9 @@ The same data and model give the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -46,7 +48,7 @@ from flyball.errors import (
     TrainingError,
 )
 from flyball.games.catalogue import Catalogue
-from flyball.games.ids import Columns, Ids, open_keys
+from flyball.games.ids import REMEMBERED, Columns, Ids, open_keys
 from flyball.games.meaning import covered, write_meaning
 from flyball.games.search_index import SearchIndex
 from flyball.recommend.arrays import open_array, write_array
@@ -147,6 +149,7 @@ class Artifact:
         calibration: what scores of the model mean; ``popular``: what ``shares`` do.
         embeddings: what is known of the games, as vectors; None where nothing is.
         newest: the last of ``days``; 0 where they are not known.
+        row: user id -> its place among ``users``, or None.
         users: shape (n_players,), ids in UTF-8, sorted.
         indptr, indices, hours, days: the players' games, as the module says.
     """
@@ -169,12 +172,16 @@ class Artifact:
     items: Ids = field(init=False, repr=False)
     index: Columns = field(init=False, repr=False)
     newest: float = field(init=False, repr=False)
+    row: Callable[[str], int | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", self.catalogue.ids)
         object.__setattr__(self, "index", Columns(self.items))
         newest = 0.0 if self.days is None else float(self.days.max(initial=0.0))
         object.__setattr__(self, "newest", newest)
+        # of a function, not of a method: nothing refers to itself and outlives its use
+        row = lru_cache(maxsize=REMEMBERED)(partial(_row_of, self.users))
+        object.__setattr__(self, "row", row)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -216,14 +223,6 @@ class Artifact:
             None if self.days is None else self.days[part],
         )
 
-    def row(self, user: str) -> int | None:
-        """The place of a player among ``users``, or None."""
-        key = user.encode("utf-8", "replace")
-        if len(key) > self.users.dtype.itemsize:  # searchsorted would copy every id to widen it
-            return None
-        row = int(self.users.searchsorted(key))
-        return row if row < len(self.users) and self.users[row] == key else None
-
     def _require_consistent(self, directory: Path) -> None:
         n_games, n_players = self.about.n_games, self.about.n_players
         rises = np.all(np.diff(self.indptr) >= 0) if len(self.indptr) else False
@@ -242,6 +241,14 @@ class Artifact:
             and self.model.n_items == n_games
         ):
             raise _damaged(directory, "its files do not fit each other")
+
+
+def _row_of(users: NDArray[np.bytes_], user: str) -> int | None:
+    key = user.encode("utf-8", "replace")
+    if len(key) > users.dtype.itemsize:  # searchsorted would copy every id to widen it
+        return None
+    row = int(users.searchsorted(key))
+    return row if row < len(users) and users[row] == key else None
 
 
 def _fame(popularity: NDArray[np.int32]) -> NDArray[np.int32]:

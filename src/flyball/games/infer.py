@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 
 from flyball.domain.tensors import Datatype, Outputs, Signature, Tensor, TensorSpec
 from flyball.errors import InvalidRequest
-from flyball.games.batch import MOST_PLAYERS, One, in_turns
+from flyball.games.batch import MOST_PLAYERS, counted, in_turns, limited
 from flyball.games.counted import Answering
+from flyball.games.lists import Ask, Lists
 from flyball.games.messages import (
     Diversity,
     Filters,
@@ -86,13 +87,13 @@ class GamesInference:
 
     Args:
         host: chooses versions and counts.
-        one: answers one request.
+        lists: answers.
     """
 
     signature = SIGNATURE
 
-    def __init__(self, host: Host, one: One) -> None:
-        self._host, self._one = host, one
+    def __init__(self, host: Host, lists: Lists) -> None:
+        self._host, self._lists = host, lists
 
     async def infer(
         self,
@@ -116,21 +117,27 @@ class GamesInference:
         if wishes.filters is not None:
             with _of("the parameter filters"):
                 filters = read(_FILTERS, wishes.filters.encode())
-        answers = []
-        async for row in in_turns(rows, deadline):
-            asked = RecommendationRequest(
-                user_id=row.user_id,
-                history=row.history,
-                k=wishes.k,
-                filters=filters,
-                min_score=wishes.min_score,
-                diversity=wishes.diversity,
-            )
-            with _Pinned(self._host, pinned) as answering:
+        answers: list[_Answer] = []
+        async for part in in_turns(rows, deadline):
+            asks = []
+            for row in part:
+                answering = _Pinned(self._host, pinned)
                 if row.user_id is not None:
-                    self._host.limit(caller, row.user_id)
-                answers.append(_ANSWER.decode(self._one(answering, asked, trace).body))
+                    limited(self._host, answering, caller, row.user_id)
+                asks.append(Ask(answering, _asked(row, wishes, filters), trace))
+            answers += [_ANSWER.decode(each.body) for each in counted(self._lists, asks)]
         return _outputs(answers, wishes.k)
+
+
+def _asked(row: _Row, wishes: Parameters, filters: Filters | None) -> RecommendationRequest:
+    return RecommendationRequest(
+        user_id=row.user_id,
+        history=row.history,
+        k=wishes.k,
+        filters=filters,
+        min_score=wishes.min_score,
+        diversity=wishes.diversity,
+    )
 
 
 class _Pinned(Answering):

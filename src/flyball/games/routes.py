@@ -9,6 +9,7 @@ A player's id becomes their pseudonym here, at the edge: models, events and rout
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from fastapi import APIRouter
 
 from flyball.domain.access import Scope
 from flyball.domain.traffic import Event, EventType
-from flyball.errors import InvalidRequest
+from flyball.errors import FlyballError, InvalidRequest
 from flyball.exchange import Call, Endpoint, Reply, add
 from flyball.games import openapi
 from flyball.games.batch import ENDPOINT, Batch
-from flyball.games.counted import EVERYBODY, Answering
-from flyball.games.lists import Lists, reply, wishes
+from flyball.games.counted import EVERYBODY, Answering, end_together
+from flyball.games.lists import Ask, Lists, reply, wishes
 from flyball.games.messages import (
     LISTS,
     MAX_EVENTS,
@@ -63,10 +64,18 @@ def routes(host: Host) -> APIRouter:
     """The router; ``host`` chooses versions, counts answers and stores events."""
     router = APIRouter(tags=["games"])
     lists = Lists(host)
-    api, batch = GamesApi(host, lists), Batch(host, lists.recommended)
+    api, batch = GamesApi(host, lists), Batch(host, lists)
     asking, telling = Scope.READ, Scope.EVENTS
+    recommend = Endpoint(
+        method="POST",
+        path="/v1/recommendations",
+        handler=api.recommend,
+        scope=asking,
+        described=openapi.recommend(),
+        together=api.recommend_together,
+    )
+    add(router, recommend)
     for method, path, handler, scope, described in (
-        ("POST", "/v1/recommendations", api.recommend, asking, openapi.recommend()),
         ("POST", ENDPOINT, batch.recommend_many, asking, openapi.recommend_many()),
         # ":path": a player's id may hold a slash
         (
@@ -103,11 +112,28 @@ class GamesApi:
         Never a game that the player has, dislikes or filters out. A list shorter than `k` says
         `underfilled`. A player never seen gets the popular games.
         """
-        with Answering(self._host, "/v1/recommendations") as answering:
+        [found] = self.recommend_together([call])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def recommend_together(self, calls: Sequence[Call]) -> list[Reply | Exception]:
+        """``recommend``, to several callers in one pass."""
+        answerings = [Answering(self._host, "/v1/recommendations") for _ in calls]
+        read_or_not = [self._asked(*each) for each in zip(answerings, calls, strict=True)]
+        found = iter(self._lists.together([ask for ask in read_or_not if isinstance(ask, Ask)]))
+        replies = [next(found) if isinstance(ask, Ask) else ask for ask in read_or_not]
+        end_together(self._host, answerings, replies)
+        return replies
+
+    def _asked(self, answering: Answering, call: Call) -> Ask | FlyballError:
+        try:
             asked = read(_REQUEST, call.body)
             if asked.user_id is not None:
                 self._host.limit(call.caller, asked.user_id)
-            return self._lists.recommended(answering, asked, call.trace)
+        except FlyballError as error:
+            return error
+        return Ask(answering, asked, call.trace)
 
     async def recommend_to(self, call: Call) -> Reply:
         """Recommend games to a player. The filters are those of the request by POST."""
@@ -122,7 +148,7 @@ class GamesApi:
                 min_score=asked.min_score,
                 diversity=asked.diversity,
             )
-            return self._lists.recommended(answering, whole, call.trace)
+            return self._lists.recommended(Ask(answering, whole, call.trace))
 
     async def why_not(self, call: Call) -> Reply:
         """Why a game is in a player's list or why not; by the code that makes the list.

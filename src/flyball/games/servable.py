@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Unpack
@@ -11,14 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.errors import NotFound
-from flyball.games.answering import NO_OVERLAY, Barrier, Slate, Wishes, top
+from flyball.games.answering import (
+    NO_OVERLAY,
+    Barrier,
+    Question,
+    Slate,
+    Wishes,
+    best_of,
+    probabilities_of,
+)
 from flyball.games.business_rules import GameRules, RulesHere
 from flyball.games.filters import FilterIndex
 from flyball.games.ids import REMEMBERED
 from flyball.games.messages import Filters
-from flyball.games.reasons import Why, whys
+from flyball.games.reasons import Sums, Why, whys
 from flyball.games.replies import FoundGame, Recommendation, SimilarGame, Verdict
 from flyball.games.smoke import smoke
+from flyball.games.top import top
 from flyball.games.why_not import Fate, ranked, stopped, unknown
 from flyball.recommend.histories import History
 from flyball.recommend.protocols import Terms
@@ -29,14 +38,14 @@ if TYPE_CHECKING:
 
 OWNING = ("purchase", "play")
 TINY = 1e-30
-NONE = np.empty(0, dtype=np.int64)
+NOTHING = History(np.empty(0, dtype=np.int64))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """Recommended games, best first; underfilled iff they are fewer than were asked for."""
 
-    items: tuple[Recommendation, ...]
+    items: list[Recommendation]
     underfilled: bool
 
 
@@ -70,43 +79,50 @@ class GamesServable:
     ) -> Answer:
         """The best ``k`` games that the player neither has, hides nor filters out.
 
+        Args:
+            user_id, history, k, filters, wishes: see ``Question``.
+        """
+        return self.answers([Question(user_id, history, k, filters, wishes)])[0]
+
+    def answers(self, questions: Sequence[Question], *, popular: bool = False) -> list[Answer]:
+        """What to recommend, to each question: ``k`` games the player may be shown, the best first.
+
         The player's games are those of the artifact, of ``history`` and of the purchases and plays
         in the overlay, together; games the model does not know are passed over. A player of whom
         no game is known gets the popular games. ``answering`` says in which order filters, rules
         and diversity come.
 
         Args:
-            user_id: the player, or None.
-            history: game ids that the player has.
-            k: at least 1.
-            filters: what the answer may hold.
-            wishes: what else holds for this answer.
+            popular: by popularity alone: where the model cannot answer.
         """
-        owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
-        return self._answer(self._slate(owned, filters, wishes), k, owned)
+        owned = [
+            self.owned(q.user_id, q.history, q.wishes.get("overlay", NO_OVERLAY)) for q in questions
+        ]
+        slates = [
+            self._slate(games, q.filters, q.wishes, popular=popular)
+            for games, q in zip(owned, questions, strict=True)
+        ]
+        best = best_of(slates, [q.k for q in questions])
+        for slate, columns, question in zip(slates, best, questions, strict=True):
+            if len(columns) < question.k:
+                slate.check_finite()
+        reasons = self._whys(best, [NOTHING] * len(owned) if popular else owned)
+        chances = probabilities_of(slates, best)
+        return [
+            self._answer(question.k, columns, scores, why)
+            for question, columns, scores, why in zip(
+                questions, best, chances, reasons, strict=True
+            )
+        ]
 
-    def popular(
-        self,
-        user_id: str | None,
-        history: Iterable[str] = (),
-        k: int = 10,
-        filters: Filters | None = None,
-        **wishes: Unpack[Wishes],
+    def _answer(
+        self, k: int, columns: NDArray[np.int64], chances: list[float], reasons: list[Why]
     ) -> Answer:
-        """As ``recommend``, by popularity alone: where the model cannot answer."""
-        owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
-        return self._answer(self._slate(owned, filters, wishes, popular=True), k, History(NONE))
-
-    def _answer(self, slate: Slate, k: int, owned: History) -> Answer:
-        best = slate.best(k)
-        if len(best) < k:
-            slate.check_finite()
-        columns, id_of, title_of = best.tolist(), self.artifact.items.of, self._title
-        chances, reasons = slate.probabilities(best), self._whys(best, owned)
-        items = tuple(
+        id_of, title_of = self.artifact.items.of, self._title
+        items = [
             Recommendation(id_of(c), title_of(c), chance, why.reasons, why.rest, why.exact)
-            for c, chance, why in zip(columns, chances, reasons, strict=True)
-        )
+            for c, chance, why in zip(columns.tolist(), chances, reasons, strict=True)
+        ]
         return Answer(items, underfilled=len(items) < k)
 
     def why_not(
@@ -124,7 +140,7 @@ class GamesServable:
             return unknown(game_id)
         owned = self.owned(user_id, history, wishes.get("overlay", NO_OVERLAY))
         slate = self._slate(owned, filters, wishes)
-        game, found = self.catalogue.games[column], self._whys(np.array([column]), owned)[0]
+        game, found = self.catalogue.games[column], self._whys([np.array([column])], [owned])[0][0]
         barrier, place = slate.barrier(column), None
         verdict: Verdict
         if barrier is not None:
@@ -221,7 +237,7 @@ class GamesServable:
         barriers = [Barrier("owned", columns=owned.items)]
         if disliked := wishes.get("overlay", NO_OVERLAY).get("dislike"):
             barriers.append(Barrier("hidden", "player", columns=artifact.items.columns(disliked)))
-        if here is not None:
+        if here is not None and len(here.hidden):
             barriers.append(Barrier("hidden", "shop", columns=here.hidden))
         if filters is not None:
             for name, passing in self._filters.passing(filters):
@@ -261,15 +277,18 @@ class GamesServable:
         mixed += content * cosines
         return mixed
 
-    def _whys(self, columns: NDArray[np.int64], owned: History) -> list[Why]:
-        """The reasons for each game."""
-        artifact = self.artifact
+    def _whys(
+        self, lists: Sequence[NDArray[np.int64]], owned: Sequence[History]
+    ) -> list[list[Why]]:
+        """The reasons for each game of each list."""
+        sums = [self._sums(*each) for each in zip(lists, owned, strict=True)]
+        return whys(sums, self.artifact.items.of)
+
+    def _sums(self, columns: NDArray[np.int64], owned: History) -> Sums:
         if len(owned):
-            terms = artifact.model.terms(owned, columns)
-        else:
-            none = np.empty((len(columns), 0), dtype=np.float32)
-            terms = Terms(none, base=artifact.shares[columns])
-        return whys(terms, owned.items, artifact.items.of)
+            return Sums(self.artifact.model.terms(owned, columns), owned.items)
+        none = np.empty((len(columns), 0), dtype=np.float32)
+        return Sums(Terms(none, base=self.artifact.shares[columns]), owned.items)
 
 
 def _title_of(catalogue: Catalogue, column: int) -> str:

@@ -129,7 +129,9 @@ def _translated(url: str) -> Iterator[None]:
 def _shown(url: str) -> str:
     """A database as messages name it: SQLite's by its path, another without its password."""
     parsed = make_url(url)
-    return parsed.database or "" if url.startswith("sqlite") else parsed.render_as_string()
+    if url.startswith("sqlite"):
+        return parsed.database or ""
+    return parsed.set(query={}).render_as_string()
 
 
 def _write_ahead(url: str) -> None:

@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix
 from flyball.errors import InvalidRequest
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class History:
-    """One user's items, for the hot path.
+    """One user's items, for the hot path (so it is not frozen); not changed once made.
 
     Attributes:
         items: shape (n,), distinct item indices, in any order.

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from flyball.recommend.interactions import Interactions
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Terms:
-    """What the scores of n items are made of; ``sums`` are the scores.
+    """What the scores of n items are made of; ``sums`` are the scores. Not changed once made.
 
     Attributes:
         items: shape (n, len(history)), what each item of the history adds.

@@ -101,9 +101,9 @@ class Pin:
         return self.start <= now < self.end
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Ruled:
-    """Scores under the rules of the moment.
+    """Scores under the rules of the moment; not changed once made.
 
     Attributes:
         scores: float32, shape (n_items,): to rank by; ``-inf`` for what is not allowed, and for

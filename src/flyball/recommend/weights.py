@@ -17,6 +17,9 @@ from scipy.sparse import csr_matrix
 from flyball.errors import ArtifactCorrupt
 from flyball.recommend.arrays import open_array, write_array
 
+NEARLY_ALL = 0.9
+"""Share of the items that a block knows from which on it is stored over all of them."""
+
 
 class Weights(Protocol):
     """A matrix (n_items, n_items) of float32."""
@@ -117,6 +120,9 @@ class DenseWeights:
         )
 
     def save(self, directory: Path) -> None:
+        if self.columns is not None and len(self.columns) >= NEARLY_ALL * self._n_items:
+            self._widened(self.columns).save(directory)
+            return
         write_array(directory, "weights", self.block)
         if self.columns is not None:
             write_array(directory, "columns", self.columns)
@@ -140,6 +146,12 @@ class DenseWeights:
         if not inside or (len(columns) and not 0 <= columns[0] <= columns[-1] < n_items[0]):
             raise misfit(directory, "the columns do not fit the weights")
         return cls(block, columns, int(n_items[0]))
+
+    def _widened(self, columns: NDArray[np.int32]) -> DenseWeights:
+        """The same with a block over all items: scores are then added up where they belong."""
+        whole = np.zeros((self._n_items, self._n_items), dtype=np.float32)
+        whole[np.ix_(columns, columns)] = self.block
+        return DenseWeights(whole)
 
     def _rows(
         self, items: NDArray[np.integer[Any]], values: NDArray[np.float32] | None

@@ -100,11 +100,13 @@ class ModelHost:
         """Count an answer that this version failed to give; see ``ports.Host``."""
         self._metrics.fallbacks.labels(self.model, choice.version, to).inc()
 
-    def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
-        """Count one answer in metrics and windows."""
-        self._metrics.served(self.model, choice.version, endpoint, seconds, status)
+    def served(
+        self, choice: Choice, endpoint: str, seconds: float, status: int, *, answers: int = 1
+    ) -> None:
+        """Count an answer in metrics and windows, or several that took the same time together."""
+        self._metrics.served(self.model, choice.version, endpoint, seconds, status, answers=answers)
         if self._windows is not None:
-            self._windows.count(self.model, choice.version, seconds, status)
+            self._windows.count(self.model, choice.version, seconds, status, answers=answers)
 
     def shown(
         self,

@@ -20,6 +20,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from flyball.errors import EnvironmentFailed
 from flyball.serving.door import Door
@@ -27,6 +28,7 @@ from flyball.serving.edge import answer
 from flyball.serving.edge.bounds import Bounds
 from flyball.serving.edge.cross_origin import allowing
 from flyball.serving.edge.edge import Edge
+from flyball.serving.edge.gathering import Gathering
 from flyball.serving.edge.phase import State
 from flyball.serving.edge.protocol import Connection
 from flyball.serving.memory import RECYCLED
@@ -182,6 +184,11 @@ class Server(OwnEnd):
         self._next_second = self._last_tick = 0.0
         self._write_lines()
         app.admission.requests = self.state.tasks
+        self.state.gathering = Gathering(app)
+        if settings.trusted_proxies:
+            self.state.proxies = ProxyHeadersMiddleware(
+                cast(Any, app), settings.trusted_proxies
+            ).trusted_hosts
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept."""

@@ -87,7 +87,7 @@ def report(
     answers: Answers,
     out: Path | None = None,
 ) -> ShownReport:
-    """Join the lists shown from ``since`` to ``until`` (excluded) with all events there are.
+    """Join the lists shown from ``since`` to ``until`` (excluded) with all events on them.
 
     Args:
         out: a Parquet file for the rows of ``join``; one that is there is replaced.
@@ -98,16 +98,17 @@ def report(
     """
     lists = served.read(model, since=since, until=until)
     orphans, found = 0, []
-    for event in _of(model, events):
+    for event in _of(model, events, since=since - AHEAD):
         if event.received_at < since - AHEAD:
             continue  # it can't be about a list from later
-        kind, _ = answers.join(event.recommendation_id, event.received_at)
+        if not event.recommendation_id:
+            continue
+        answered = answers.read(event.recommendation_id)
+        kind = answers.kind(answered, event.received_at)
         if kind is Join.ORPHAN:
             orphans += since <= event.received_at < until
-        elif kind is Join.JOINED:
-            answered = answers.read(event.recommendation_id)
-            if answered is not None and since <= answered.at < until:
-                found.append(event)
+        elif kind is Join.JOINED and answered and since <= answered.at < until:
+            found.append(event)
     told = events_frame(found)
     rows = join(lists, told)
     known = told.join(rows, on=["recommendation_id", "item_id"], how="semi").height
@@ -178,8 +179,9 @@ def _counts(lists: pl.DataFrame, rows: pl.DataFrame) -> Iterator[ShownCounts]:
         yield ShownCounts(**row)
 
 
-def _of(model: str, events: Events) -> Iterator[Event]:
-    cursor = 0
+def _of(model: str, events: Events, *, since: datetime) -> Iterator[Event]:
+    """All that was received since then, and some of before."""
+    cursor = events.before(since)
     while True:
         page, cursor = events.after(cursor, limit=_PAGE, model=model)
         if not page:

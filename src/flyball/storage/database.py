@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
-from flyball.errors import ConfigurationError, StorageUnavailable
+from flyball.errors import ConfigurationError
 from flyball.storage.faults import translated
 from flyball.storage.schema import ensure_schema
 
@@ -47,8 +47,7 @@ def open_database(url: str) -> Engine:
         StorageUnavailable: folder, file, server, password or driver; says which and what to do.
             Also where the database was written by a newer Flyball.
     """
-    parsed = _parsed(url)
-    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    engine = engine_on(url)
     _forget_connections_on_fork(engine)
     try:
         with translated(name(engine)):
@@ -57,6 +56,21 @@ def open_database(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def engine_on(url: str) -> Engine:
+    """An engine on the database at ``url``, whatever is in it. Nothing is asked of it yet.
+
+    Raises:
+        ConfigurationError: the URL cannot be read or names another kind of database.
+        StorageUnavailable: its driver is not installed.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    from flyball.storage import postgresql
+
+    return postgresql.engine_on(parsed)
 
 
 def name(engine: Engine) -> str:
@@ -162,25 +176,6 @@ def _begin_writing(connection: Connection, wait_s: float) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, and tells why in the usual way
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
-
-
-def _postgresql(url: URL) -> Engine:
-    try:
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
-    except ImportError:
-        raise StorageUnavailable(
-            "PostgreSQL needs a driver that is not installed; run `pip install 'flyball[postgres]'`"
-        ) from None
-
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.execute(  # acknowledged means on disk, whatever the server's default is
-            "SELECT set_config('synchronous_commit', 'on', false) "
-            "WHERE current_setting('synchronous_commit') = 'off'"
-        )
-        connection.commit()
-
-    return engine
 
 
 def _forget_connections_on_fork(engine: Engine) -> None:

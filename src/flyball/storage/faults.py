@@ -33,6 +33,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("translate host", "the host is unknown; check the setting `database`"),
     ("resolve host", "the host is unknown; check the setting `database`"),
     ("name or service not known", "the host is unknown; check the setting `database`"),
+    ("did not answer", "it hangs, or the network does; check both"),
     ("timeout", "it did not answer in time; check the network and the server"),
     ("server closed the connection", "the server went away; try again once it is back"),
     ("terminating connection", "the server went away; try again once it is back"),

@@ -17,7 +17,7 @@ from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 VERSION_TABLE = "flyball_revision"
@@ -91,6 +91,13 @@ EVENTS = Table(
     Column("body", Text, nullable=False),
     Index("ix_flyball_events_model_type", "model", "type"),
     sqlite_autoincrement=True,
+)
+
+EVENT_TIMES = Table(
+    "flyball_event_times",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # of an event
+    Column("at_us", BigInteger, nullable=False),  # all up to it were received by then
 )
 
 WINDOWS = Table(

@@ -12,9 +12,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from flyball.domain.traffic import Event, Window
+from flyball.domain.traffic import AHEAD, Event, Window
 from flyball.storage.database import insert_new, name, reading, writing
 from flyball.storage.encoding import decoded, encoded
+from flyball.storage.event_times import EventTimes, row_before
 from flyball.storage.faults import translated
 from flyball.storage.tables import EVENTS, WINDOWS
 
@@ -58,6 +59,7 @@ class SqlEvents:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._times = EventTimes()
 
     def append(self, events: Sequence[Event]) -> list[bool]:
         """See ``Events.append``. Waits at most ``APPEND_WAIT_S`` for other writers."""
@@ -68,8 +70,14 @@ class SqlEvents:
                     rows[event.event_id] = _event_row(event)
         if not rows:
             return []
+        newest = _us(max(event.received_at for event in events))
         with writing(self._engine, wait_s=APPEND_WAIT_S) as connection:
-            insert = _on_sqlite if connection.dialect.name == "sqlite" else _on_postgresql
+            insert = _on_postgresql
+            if connection.dialect.name == "sqlite":
+                insert = _on_sqlite
+            else:
+                _wait_for_turn(connection)
+            self._times.passed(connection, newest)
             new = insert(connection, rows)
         answers = []
         for event in events:
@@ -112,6 +120,11 @@ class SqlEvents:
         """See ``Events.last``."""
         with reading(self._engine) as connection:
             return connection.execute(_NEWEST).scalar() or 0
+
+    def before(self, at: datetime) -> int:
+        """See ``Events.before``."""
+        with reading(self._engine) as connection:
+            return row_before(connection, _us(at - AHEAD))
 
     def forget(self, model: str, user_id: str) -> int:
         """See ``Events.forget``."""
@@ -193,10 +206,14 @@ def _batched(rows: Iterable[_Row], size: int) -> Iterator[tuple[_Row, ...]]:
 
 def _on_postgresql(connection: Connection, rows: Mapping[str, _Row]) -> set[str]:
     """Insert rows; the ids of those that were new."""
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(APPEND_WAIT_S * 1000)}")
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
     columns = tuple(list(column) for column in zip(*rows.values(), strict=True))
     return set(connection.exec_driver_sql(_INSERT_POSTGRESQL, columns).scalars())
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Become the only one who appends, on PostgreSQL."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(APPEND_WAIT_S * 1000)}")
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
 
 
 def _event_row(event: Event) -> _Row:

@@ -17,8 +17,9 @@ from flyball.telemetry.orphans import FEEDBACK, WithOrphans
 from flyball.telemetry.overall import DURATION, WithOverall
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client import Counter, Gauge
 
+    from flyball.telemetry.durations import Durations
     from flyball.telemetry.orphans import Collects
 
 MULTIPROC = "PROMETHEUS_MULTIPROC_DIR"
@@ -77,7 +78,9 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge
+
+        from flyball.telemetry.durations import Durations
 
         here = self._registry = CollectorRegistry()
         by_answer = ("model", "model_version", "endpoint")
@@ -87,14 +90,14 @@ class Metrics:
             (*by_answer, "status"),
             registry=here,
         )
-        self.duration: Histogram = Histogram(
+        self.duration: Durations = Durations(
             DURATION,
             "Seconds an answer took.",
             by_answer,
             buckets=SECONDS,
             registry=here,
         )
-        self._answers: dict[tuple[str, str, str, int], tuple[Counter, Histogram]] = {}
+        self._answers: dict[tuple[str, str, str, int], tuple[Counter, Durations]] = {}
         self.events: Counter = Counter(
             "flyball_events_total",
             "Events received.",
@@ -174,8 +177,17 @@ class Metrics:
             registry=here,
         )
 
-    def served(self, model: str, version: str, endpoint: str, seconds: float, status: int) -> None:
-        """Count one answer. For the hot path: what it counts in is looked up once."""
+    def served(
+        self,
+        model: str,
+        version: str,
+        endpoint: str,
+        seconds: float,
+        status: int,
+        *,
+        answers: int = 1,
+    ) -> None:
+        """Count answers. For the hot path: what they are counted in is looked up once."""
         counted = self._answers.get((model, version, endpoint, status))
         if counted is None:
             counted = self._answers[model, version, endpoint, status] = (
@@ -183,8 +195,8 @@ class Metrics:
                 self.duration.labels(model, version, endpoint),
             )
         requests, duration = counted
-        requests.inc()
-        duration.observe(seconds)
+        requests.inc(answers)
+        duration.observe_many(seconds, answers)
 
     def exposition(self) -> tuple[bytes, str]:
         """What a scrape gets, of all workers where they share: the body and its content type."""

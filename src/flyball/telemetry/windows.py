@@ -57,13 +57,15 @@ class WindowRecorder:
         self._thread = threading.Thread(target=self._run, name="windows", daemon=True)
         self._log = structlog.get_logger("flyball.windows")
 
-    def count(self, model: str, version: str, seconds: float, status: int) -> None:
-        """Count one answer: its latency, and an error for a status of 500 or above."""
+    def count(
+        self, model: str, version: str, seconds: float, status: int, *, answers: int = 1
+    ) -> None:
+        """Count answers: their latency, and errors for a status of 500 or above."""
         with self._lock:
             counts = self._counts(model, version)
-            counts.requests += 1
-            counts.errors += status >= 500
-            counts.latency[latency.bucket(seconds)] += 1
+            counts.requests += answers
+            counts.errors += answers if status >= 500 else 0
+            counts.latency[latency.bucket(seconds)] += answers
 
     def feedback(self, model: str, version: str, event_type: str, count: int = 1) -> None:
         """Count events of one type that answers of this version led to."""

@@ -107,6 +107,17 @@ class EventsContract:
             events.append([a.an_event("fine"), a.an_event("odd", value=float("nan"))])
         assert events.count() == {}
 
+    def test_received_since_a_moment_all_come_after_its_cursor(self, events: Events) -> None:
+        """Also those that waited on disk, and were stored after others that came later."""
+        for minutes in (0, 60, -600, 120, 30, 180):
+            received = a.NOON + timedelta(minutes=minutes)
+            events.append([a.an_event(f"{minutes}", received_at=received)])
+        for minutes in range(-700, 300, 10):
+            since = a.NOON + timedelta(minutes=minutes)
+            found = events.after(events.before(since))[0]
+            expected = [e for e in events.after(0)[0] if e.received_at >= since]
+            assert [e for e in found if e.received_at >= since] == expected
+
     def test_say_where_the_newest_is(self, events: Events) -> None:
         assert events.last() == 0
         events.append(numbered(3))

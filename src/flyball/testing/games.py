@@ -136,11 +136,13 @@ class OneVersionHost:
         """Note it."""
         self.fallbacks.append((choice.version, to))
 
-    def served(self, choice: Choice, endpoint: str, seconds: float, status: int) -> None:
-        """Note the answer."""
+    def served(
+        self, choice: Choice, endpoint: str, seconds: float, status: int, *, answers: int = 1
+    ) -> None:
+        """Note the answers."""
         assert choice.version in (VERSION, OTHER)
         assert seconds >= 0.0
-        self.counted.append((endpoint, status))
+        self.counted += [(endpoint, status)] * answers
 
     def shown(
         self,

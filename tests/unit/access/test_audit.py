@@ -21,14 +21,20 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "audit"
         self.clock = ManualClock()
+        self.limit = 10**9
         self.audit = self.process()
 
     def process(self) -> Audit:
-        return Audit(self.folder, keep=90 * DAY, clock=self.clock)
+        return Audit(self.folder, keep=90 * DAY, limit=self.limit, clock=self.clock)
 
     def text(self) -> str:
         self.audit.flush()
         return "".join(path.read_text() for path in sorted(self.folder.glob("*.jsonl")))
+
+    def after_a_minute(self) -> list[dict[str, Any]]:
+        """All lines, once what was counted is written."""
+        self.clock.advance(minutes=1)
+        return self.lines()
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.text().splitlines()]
@@ -93,17 +99,39 @@ def test_a_flood_becomes_a_few_lines_and_a_count(home):
     for _ in range(1_234 + WHOLE):
         home.audit.note(a_note())
     home.audit.note(a_note(subject="key:other"))
-    lines = home.lines()
+    assert len(home.lines()) == WHOLE + 1
+    lines = home.after_a_minute()
     assert len(lines) == WHOLE + 2
     assert lines[-1]["more"] == 1_234
     assert lines[-1]["subject"] == "key:shop"
     assert sum(line["subject"] == "key:other" for line in lines) == 1
 
 
+def test_a_program_that_is_refused_all_day_does_not_fill_the_log(home):
+    for _ in range(60):
+        for _ in range(10):
+            for _ in range(100):
+                home.audit.note(a_note(why="expired_key"))
+            home.audit.flush()
+            home.clock.advance(seconds=6)
+    home.audit.stop()
+    lines = home.lines()
+    assert len(lines) <= 60 * (WHOLE + 1)
+    assert sum(line.get("more", 1) for line in lines) == 60 * 10 * 100
+
+
+def test_what_was_let_in_is_told_one_by_one(home):
+    """A script of an operator's is no flood."""
+    for number in range(100):
+        home.audit.note(a_note(what="admin", why="", status=200, path=f"/api/{number}"))
+        home.audit.flush()
+    assert [line["path"] for line in home.lines()] == [f"/api/{number}" for number in range(100)]
+
+
 def test_a_flood_of_many_kinds_is_bounded_and_counted(home):
     for number in range(MOST_KINDS + 500):
         home.audit.note(a_note(subject=f"account:{number}"))
-    lines = home.lines()
+    lines = home.after_a_minute()
     assert len(lines) == MOST_KINDS + 1
     assert lines[-1]["more"] == 500
 
@@ -129,6 +157,84 @@ def test_each_day_has_its_file_and_old_days_go(home):
     assert len(days) == 91
     assert days[0] == (home.clock.now() - 90 * DAY).date().isoformat()
     assert (home.folder / "notes-of-mine.jsonl").exists()
+
+
+class TestALogThatMayNotGrow:
+    """Beyond ``access.audit_limit`` the oldest go, and that is said."""
+
+    LIMIT = 100_000
+
+    @pytest.fixture
+    def home(self, tmp_path: Path) -> Home:
+        home = Home(tmp_path)
+        home.limit = self.LIMIT
+        home.audit = home.process()
+        return home
+
+    def fill(self, home: Home, size: int) -> None:
+        """Note about so many bytes, in steps of less than two thousand, one a minute."""
+        for number in range(size // 2_000):
+            home.clock.advance(minutes=1)
+            for _ in range(8):
+                home.audit.note(a_note(path=f"/{number}", subject=f"key:{number}"))
+            home.audit.flush()
+
+    def size(self, home: Home) -> int:
+        return sum(path.stat().st_size for path in home.folder.iterdir())
+
+    def test_stays_below_the_limit_and_keeps_the_newest(self, home):
+        with capture_logs() as logs:
+            self.fill(home, 4 * self.LIMIT)
+        assert self.LIMIT * 0.8 < self.size(home) <= self.LIMIT
+        paths = [line["path"] for line in home.lines() if line["what"] == "refused"]
+        assert f"/{4 * self.LIMIT // 2_000 - 1}" in paths
+        assert "/0" not in paths
+        assert {line["log_level"] for line in logs} == {"warning"}
+
+    def test_says_what_is_gone(self, home):
+        """Files, bytes and days of what went add up to what is missing."""
+        self.fill(home, self.LIMIT // 2)
+        day = home.clock.now().date()
+        home.clock.advance(days=1)
+        before = {path.name: path.stat().st_size for path in home.folder.iterdir()}
+        with capture_logs() as logs:
+            self.fill(home, self.LIMIT)
+            self.fill(home, self.LIMIT // 5)
+        gone = {name: size for name, size in before.items() if not (home.folder / name).exists()}
+        lines = [line for line in home.lines() if line["what"] == "dropped"]
+        for told in (lines, logs):
+            first = [line for line in told if line["since"] == day.isoformat()]
+            assert sum(line["files"] for line in first) == len(gone) > 1
+            assert sum(line["bytes"] for line in first) == sum(gone.values())
+
+    def test_has_files_of_a_twentieth_readable_by_the_owner_only(self, home):
+        self.fill(home, self.LIMIT // 2)
+        found = list(home.folder.iterdir())
+        assert len(found) >= 5
+        assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
+        assert max(path.stat().st_size for path in found) < self.LIMIT / 20 + 4_000
+
+    def test_goes_on_in_another_file_when_another_process_removed_its_own(self, home):
+        home.audit.note(a_note(path="/first"))
+        home.audit.flush()
+        [own] = home.folder.iterdir()
+        own.unlink()
+        home.audit.note(a_note(path="/second"))
+        assert [line["path"] for line in home.lines()] == ["/second"]
+
+    def test_leaves_files_of_others_alone(self, home):
+        home.folder.mkdir()
+        mine = home.folder / "2020-01-01-notes.jsonl"
+        mine.write_text("x" * self.LIMIT)
+        self.fill(home, self.LIMIT // 4)
+        assert mine.exists()
+
+    def test_of_almost_nothing_still_has_the_last_lines(self, home):
+        home.limit = 1
+        home.audit = home.process()
+        with capture_logs():
+            self.fill(home, 10_000)
+        assert home.lines()[-1]["path"] == "/4"
 
 
 def test_a_link_is_not_written_through(home, tmp_path):

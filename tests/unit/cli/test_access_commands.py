@@ -69,6 +69,27 @@ class TestAKey:
         assert made["key"]["created_at"] < made["key"]["expires_at"]
         assert access.json("key", "list") == [made["key"]]
 
+    def test_without_a_scope_may_ask_and_nothing_else_and_says_so(self, access):
+        shown = access("key", "create", "page")
+        assert "It may ask for answers, health and metrics, nothing else" in shown
+        assert "--scope read --scope events" in shown
+        assert "X-API-Key" in shown
+        [key] = access.json("key", "list")
+        assert key["scopes"] == ["read"]
+        assert access.json("key", "create", "page")["key"]["scopes"] == ["read"]
+
+    @pytest.mark.parametrize(
+        ("scopes", "said"),
+        [
+            (["read", "events"], "ask for answers, health and metrics and send what users did."),
+            (["admin"], "It may do everything."),
+        ],
+    )
+    def test_says_what_it_may_do(self, access, scopes, said):
+        shown = access("key", "create", "shop", *(f"--scope={scope}" for scope in scopes))
+        assert said in " ".join(shown.split())
+        assert "nothing else" not in shown
+
     def test_is_rotated_and_revoked(self, access):
         old = access.json("key", "create", "shop", "--scope", "read")
         new = access.json("key", "rotate", old["key"]["id"], "--grace", "24h")
@@ -83,7 +104,7 @@ class TestAKey:
         ("arguments", "said"),
         [
             (["create", "Shop", "--scope", "read"], "lower-case"),
-            (["create", "shop"], "--scope"),
+            (["create"], "NAME"),
             (["create", "shop", "--scope", "write"], "read"),
             (["create", "shop", "--scope", "read", "--expires", "soon"], "90d"),
             (["create", "shop", "--scope", "read", "--expires", "0s"], "until it expires"),
@@ -152,6 +173,14 @@ class TestAClient:
         assert passwords.verified(stored.password, re.search(r"fc_[\w-]{43}", again)[0])
         assert "fc_" not in access("list")
         assert access.json("client", "disable", "backend")["state"] == "disabled"
+
+
+def test_clients_and_accounts_without_a_scope_may_ask_and_nothing_else(access):
+    shown = access("client", "create", "backend")
+    shown += access("account", "create", "ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert shown.count("nothing else: no --scope was given") == 2
+    for id in ("client:backend", "account:ada"):
+        assert access.record(Principal, id).scopes == (Scope.READ,)
 
 
 def test_an_empty_home_says_what_comes_first(access):

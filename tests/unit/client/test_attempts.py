@@ -44,6 +44,12 @@ class TestFurtherAttempts:
         assert caught.value.status == status
         assert len(world.wires) == 1
 
+    def test_do_not_come_after_what_no_attempt_can_change(self):
+        world = World(Lost("expired", advice="renew it"))
+        with pytest.raises(Unreachable, match=r"expired; renew it$"):
+            world.run(search(), retries=5)
+        assert len(world.wires) == 1
+
     def test_are_as_many_as_allowed_and_then_the_last_error_is_told(self):
         world = World(AWAY, AWAY, said(503))
         with pytest.raises(Unavailable):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.games.answering import top
-from flyball.games.reasons import whys
+from flyball.games.reasons import Sums, whys
+from flyball.games.top import top
 from flyball.recommend.protocols import Terms
 
 
@@ -40,7 +40,8 @@ def test_the_best_are_those_of_a_full_sort(n, k, kinds, masked, seed):
 def test_shares_and_rest_add_up_to_one_or_nothing_speaks_for_the_game(terms, base):
     bases = np.full(len(terms), base, dtype=np.float32)
     found = Terms(np.array(terms, dtype=np.float32), bases)
-    for each, why in zip(terms, whys(found, np.arange(4), "abcd".__getitem__), strict=True):
+    [reasons] = whys([Sums(found, np.arange(4))], "abcd".__getitem__)
+    for each, why in zip(terms, reasons, strict=True):
         whole = sum(reason.share for reason in why.reasons) + why.rest
         positive = [term for term in [*each, base] if term > 0]
         assert whole == pytest.approx(1.0 if positive else 0.0)

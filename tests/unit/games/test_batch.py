@@ -35,8 +35,8 @@ class TwoVersionHost(OneVersionHost):
             return choice
         return Choice(servable=choice.servable, version=OTHER, variant=Variant.CHALLENGER)
 
-    def served(self, choice, endpoint, seconds, status):
-        self.counted.append((choice.version, status))
+    def served(self, choice, endpoint, seconds, status, *, answers=1):
+        self.counted += [(choice.version, status)] * answers
 
     def shown(self, *arguments, **named):
         pass
@@ -100,7 +100,7 @@ class TestManyPlayers:
         host = TwoVersionHost(servable)
         players = [f"player-{number}" for number in range(60)]
         body = json.dumps({"user_ids": players, "k": 1}).encode()
-        many = batch.Batch(host, Lists(host).recommended)
+        many = batch.Batch(host, Lists(host))
         found = msgspec.json.decode(asyncio.run(many.recommend_many(Call(body))).body)["items"]
         for player, one in zip(players, found, strict=True):
             expected = VERSION if bucket(player, "salt") < 0.5 else OTHER
@@ -142,7 +142,7 @@ class TestOthersMeanwhile:
         assert order[-1] == BATCH
 
     def test_do_not_wait_for_a_batch_that_nobody_waits_for(self, host):
-        many = batch.Batch(host, Lists(host).recommended)
+        many = batch.Batch(host, Lists(host))
         players = [f"player-{number}" for number in range(1000)]
         body = json.dumps({"user_ids": players}).encode()
         with pytest.raises(DeadlinePassed, match="of 1000 players were answered"):
@@ -150,6 +150,6 @@ class TestOthersMeanwhile:
         assert 1 <= len(host.counted) < 1000
 
     def test_a_batch_in_time_is_whole(self, host):
-        many = batch.Batch(host, Lists(host).recommended)
+        many = batch.Batch(host, Lists(host))
         call = Call(b'{"user_ids": ["a", "b"]}', deadline=math.inf)
         assert len(msgspec.json.decode(asyncio.run(many.recommend_many(call)).body)["items"]) == 2

@@ -73,8 +73,9 @@ class TestExercising:
                 self.why_not, self.search = servable.why_not, servable.search
                 self._servable = servable
 
-            def recommend(self, user_id, history=(), k=10, filters=None, **more):
-                return self._servable.recommend(user_id, (), k, filters, **more)
+            def answers(self, questions, **more):
+                forgotten = [replace(question, history=()) for question in questions]
+                return self._servable.answers(forgotten, **more)
 
         host.servable = Forgetful(host.servable)
         with listening(app) as url:
@@ -90,9 +91,9 @@ class TestExercising:
             def __getattr__(self, name):
                 return getattr(self._servable, name)
 
-            def recommend(self, user_id, history=(), k=10, filters=None, **more):
-                answer = self._servable.recommend(user_id, history, k, filters, **more)
-                return replace(answer, items=answer.items[::-1])
+            def answers(self, questions, **more):
+                found = self._servable.answers(questions, **more)
+                return [replace(answer, items=answer.items[::-1]) for answer in found]
 
         host.servable = Backwards(host.servable)
         with listening(app) as url:

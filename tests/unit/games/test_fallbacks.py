@@ -21,13 +21,12 @@ class Failing:
     def __init__(self, servable: Any, error: Exception, popular: Exception | None = None) -> None:
         self._servable, self._error, self._popular = servable, error, popular
 
-    def recommend(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._error
-
-    def popular(self, *args: Any, **kwargs: Any) -> Any:
+    def answers(self, questions: Any, *, popular: bool = False) -> Any:
+        if not popular:
+            raise self._error
         if self._popular is not None:
             raise self._popular
-        return self._servable.popular(*args, **kwargs)
+        return self._servable.answers(questions, popular=True)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._servable, name)

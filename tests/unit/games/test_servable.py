@@ -194,7 +194,7 @@ class TestFilters:
 
     def test_that_nothing_passes_give_an_empty_underfilled_answer(self, servable):
         answer = servable.recommend(None, k=3, filters=Filters(genres=["no such genre"]))
-        assert answer.items == ()
+        assert answer.items == []
         assert answer.underfilled
 
     def test_a_game_released_on_the_day_is_not_after_it(self, servable):
@@ -321,7 +321,7 @@ class TestALongHistory:
 
     def test_of_every_game_leaves_nothing_to_recommend(self, servable):
         answer = servable.recommend(None, servable.artifact.items, 5)
-        assert answer.items == ()
+        assert answer.items == []
         assert answer.underfilled
 
 

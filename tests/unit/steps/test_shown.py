@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,10 @@ class ListedEvents:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+
+    def before(self, at: datetime) -> int:
+        early = takewhile(lambda event: event.received_at < at, self.events)
+        return sum(1 for _ in early)
 
     def after(self, cursor: int, *, limit: int, model: str) -> tuple[Sequence[Event], int]:
         page = self.events[cursor : cursor + limit]

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.cli.views.words import ago, below, coloured, facts, table
+from flyball.domain.access import Scope
 
 if TYPE_CHECKING:
     from flyball.access.shown import (
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
         SigningKeyShown,
     )
 
+_MAY = {
+    Scope.READ: "ask for answers, health and metrics",
+    Scope.EVENTS: "send what users did",
+}
 _ONCE = Text("Shown this once: keep it where only its program can read it.", "yellow")
 
 
@@ -69,24 +74,48 @@ def principals(found: Sequence[PrincipalShown]) -> Iterator[RenderableType]:
     yield made
 
 
-def new_key(made: NewKey, now: datetime) -> Iterator[RenderableType]:
-    """The key itself, and what it is."""
+def new_key(made: NewKey, now: datetime, *, told: bool = True) -> Iterator[RenderableType]:
+    """The key itself, and what it is.
+
+    Args:
+        told: whether it was said what the key may do.
+    """
     yield made.text
     yield below(_ONCE)
+    yield "Programs send it with each request: `X-API-Key: KEY`, or `Authorization: Bearer KEY`."
+    yield _may(made.key.scopes, told=told)
     yield from keys([made.key] if made.replaces is None else [made.replaces, made.key], now)
 
 
-def new_client(made: NewClient) -> Iterator[RenderableType]:
-    """The client's secret, and what it is."""
+def new_client(made: NewClient, *, told: bool = True) -> Iterator[RenderableType]:
+    """The client's secret, and what it is. See ``new_key``."""
     yield facts([("client id", made.client.name), ("client secret", made.secret)])
     yield below(_ONCE)
+    yield "It exchanges them at `/auth/token` for access tokens."
+    yield _may(made.client.scopes, told=told)
     yield from principals([made.client])
+
+
+def new_account(made: PrincipalShown, *, told: bool = True) -> Iterator[RenderableType]:
+    """The account. See ``new_key``."""
+    yield from principals([made])
+    yield _may(made.scopes, told=told)
 
 
 def signing_key(made: SigningKeyShown, *, at_once: bool) -> Iterator[RenderableType]:
     """Which key signs now."""
     yield f"{made.id} signs from now on"
     yield "all tokens are void" if at_once else "tokens of the key before are good until they end"
+
+
+def _may(scopes: Sequence[Scope], *, told: bool) -> str:
+    said = "do everything" if Scope.ADMIN in scopes else " and ".join(map(_MAY.__getitem__, scopes))
+    if told:
+        return f"It may {said}."
+    return (
+        f"It may {said}, nothing else: no --scope was given. "
+        "For more make another, with --scope read --scope events, or --scope admin."
+    )
 
 
 def _end(when: datetime | None) -> str:

@@ -31,7 +31,8 @@ class Admission:
     refused for as long as it is would refuse everybody.
 
     Attributes:
-        requests: every request that has arrived and is not yet answered.
+        requests: every request that has arrived and is not yet answered; and
+        gathered: those that are answered together, while they wait.
         refused: how many were turned away.
 
     Args:
@@ -40,6 +41,7 @@ class Admission:
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
         self.requests: Collection[Any] = ()
+        self.gathered: Collection[Any] = ()
         self.refused = 0
         self._begun = 0
         self._most_waiting = most_waiting
@@ -48,7 +50,7 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Requests that nobody has looked at yet."""
-        return len(self.requests) - self._begun
+        return len(self.requests) - self._begun + len(self.gathered)
 
     def begin(self, path: str) -> None:
         """A request for this path has its turn; call ``end`` afterwards, also after a refusal.
@@ -58,7 +60,16 @@ class Admission:
                 the least patience left.
         """
         self._begun += 1
-        if len(self.requests) - self._begun > self._most_waiting and path not in PROBES:
+        if path not in PROBES:
+            self.check()
+
+    def check(self) -> None:
+        """One that was gathered has its turn.
+
+        Raises:
+            TooManyRequests: as above.
+        """
+        if self.waiting > self._most_waiting:
             self._refuse_or_answer()
 
     def _refuse_or_answer(self) -> None:

@@ -61,31 +61,20 @@ class Answer(RequestResponseCycle):
         self.response_started = True
         self.waiting_for_100_continue = False
         status = message["status"]
-        parts = [STATUS_LINE[status], self.lines]
-        policy, cache = API_POLICY, NO_STORE
-        for name, value in cast("Iterable[tuple[bytes, bytes]]", message.get("headers", ())):
-            if _LF in value or _CR in value or _LF in name or _CR in name:
-                raise RuntimeError(f"the header {name!r} of an answer holds a line break")
-            parts.append(b"%b: %b\r\n" % (name, value))
+        headers = list(cast("Iterable[tuple[bytes, bytes]]", message.get("headers", ())))
+        for name, value in headers:
             if name == b"content-length":
                 self.expected_content_length = int(value)
                 self.chunked_encoding = False
-            elif name == b"content-type":
-                if value.startswith(b"text/html"):
-                    policy = PAGE_POLICY
-            elif name == b"cache-control":
-                cache = b""
             elif name == b"connection" and value.lower() == b"close":
-                parts.pop()
+                headers.remove((name, value))
                 self.keep_alive = False
         if self.chunked_encoding is None and _has_body(self.scope["method"], status):
             self.chunked_encoding = True
-            parts.append(b"transfer-encoding: chunked\r\n")
-        if not self.keep_alive or self.more_body:
+            headers.append((b"transfer-encoding", b"chunked"))
+        if self.more_body:
             self.keep_alive = False
-            parts.append(_CLOSE)
-        parts += (policy, cache, b"\r\n")
-        self._head = b"".join(parts)
+        self._head = head(status, headers, self.lines, keep_alive=self.keep_alive)
 
     def _continue(self, body: bytes, more: bool) -> None:
         """Send a part of the body, and the head before the first."""
@@ -116,6 +105,34 @@ class Answer(RequestResponseCycle):
         self.transport.write(refused(_UNANSWERED, self.lines))
         self.transport.close()
         self.on_response()
+
+
+def head(
+    status: int, headers: Iterable[tuple[bytes, bytes]], lines: bytes, *, keep_alive: bool
+) -> bytes:
+    """Everything before the body.
+
+    Args:
+        lines: headers of every answer, as they go out.
+        keep_alive: whether the connection goes on.
+
+    Raises:
+        RuntimeError: a header holds a line break.
+    """
+    parts = [STATUS_LINE[status], lines]
+    policy, cache = API_POLICY, NO_STORE
+    for name, value in headers:
+        if _LF in value or _CR in value or _LF in name or _CR in name:
+            raise RuntimeError(f"the header {name!r} of an answer holds a line break")
+        parts.append(b"%b: %b\r\n" % (name, value))
+        if name == b"content-type" and value.startswith(b"text/html"):
+            policy = PAGE_POLICY
+        elif name == b"cache-control":
+            cache = b""
+    if not keep_alive:
+        parts.append(_CLOSE)
+    parts += (policy, cache, b"\r\n")
+    return b"".join(parts)
 
 
 def _has_body(method: str, status: int) -> bool:

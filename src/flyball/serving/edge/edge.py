@@ -73,6 +73,9 @@ class _Pattern:
 class Edge:
     """An ASGI application around another.
 
+    Attributes:
+        endpoints: the plain ones.
+
     Args:
         app: with all routes.
         loopback: whether only this machine reaches the server; then foreign names are refused.
@@ -91,10 +94,13 @@ class Edge:
         self.app = app
         self.admission = admission or Admission()
         self._gate, self._loopback = gate or OpenGate(), loopback
+        self.endpoints: list[Endpoint] = []
         self._exact: dict[tuple[str, str], _Found] = {}
         self._patterns: list[_Pattern] = []
         for route in iter_route_contexts(app.routes):
             endpoint, path = endpoint_of(route), route.path or ""
+            if endpoint is not None:
+                self.endpoints.append(endpoint)
             if endpoint is not None and "{" in path:
                 self._patterns.append(_Pattern(endpoint, *compile_path(path)[::2]))
             elif endpoint is not None:
@@ -113,11 +119,8 @@ class Edge:
             reply = await self._reply(scope, receive, send, headers)
         except ClientDisconnect:
             return  # the caller went away in the middle of the request: nobody to answer
-        except FlyballError as error:
-            self._gate.refused(scope["method"], scope["path"], _address(scope), error)
-            reply = problems.reply_to(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            reply = problems.reply_to_unexpected(error, scope["path"])
+            reply = self.refusal(error, scope["method"], scope["path"], _address(scope))
         finally:
             self.admission.end()
         if reply is not None:
@@ -133,36 +136,57 @@ class Edge:
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]
     ) -> Reply | None:
         """The answer of a plain endpoint; None where FastAPI has answered."""
-        if self._loopback:
-            check_host(headers.get(b"host", b""))
-        check_length(headers)
         found = self._find(scope)
         address = _address(scope)
         if found is None:
-            caller = self._gate.admit(headers, address, needed(scope["method"], scope["path"]))
+            required = needed(scope["method"], scope["path"])
+            caller = self._let_in(headers, address, required)
             await self._pass_on(scope, receive, send, caller)
             return None
         endpoint = found.endpoint
-        caller = self._gate.admit(headers, address, endpoint.scope)
-        deadline = deadline_of(headers, scope.get(ARRIVED) or time.monotonic())
-        body = b""
+        call = self.call(endpoint, headers, address, scope.get(ARRIVED) or time.monotonic())
+        call.path, call.query = found.parameters, scope["query_string"]
         if endpoint.method == "POST":
-            check_json(headers)
-            body = await whole_body(receive)
-        call = Call(
-            body,
-            headers,
-            found.parameters,
-            scope["query_string"],
-            caller,
-            deadline,
-            trace_of(headers),
-        )
+            call.body = await whole_body(receive)
         if endpoint.scope is access.Scope.ADMIN:
             return await self._administered(endpoint, call, scope)
-        if deadline == math.inf:
+        if call.deadline == math.inf:
             return await endpoint.handler(call)
         return await _in_time(endpoint, call)
+
+    def call(
+        self, endpoint: Endpoint, headers: Mapping[bytes, bytes], address: str, arrived: float
+    ) -> Call:
+        """A request to a plain endpoint that may be answered, as far as its head says.
+
+        Args:
+            headers: by lower-case name.
+            address: where it comes from.
+            arrived: when, on ``time.monotonic``.
+
+        Raises:
+            FlyballError: it is refused.
+        """
+        caller = self._let_in(headers, address, endpoint.scope)
+        deadline = deadline_of(headers, arrived)
+        if endpoint.method == "POST":
+            check_json(headers)
+        return Call(headers=headers, caller=caller, deadline=deadline, trace=trace_of(headers))
+
+    def refusal(self, error: Exception, method: str, path: str, address: str) -> Reply:
+        """What a request gets that was refused, or failed."""
+        if not isinstance(error, FlyballError):
+            return problems.reply_to_unexpected(error, path)
+        self._gate.refused(method, path, address, error)
+        return problems.reply_to(error)
+
+    def _let_in(
+        self, headers: Mapping[bytes, bytes], address: str, required: access.Scope | None
+    ) -> access.Caller:
+        if self._loopback:
+            check_host(headers.get(b"host", b""))
+        check_length(headers)
+        return self._gate.admit(headers, address, required)
 
     async def _administered(self, endpoint: Endpoint, call: Call, scope: Scope) -> Reply:
         """Let an administrator do something, and note it, whatever came of it."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.server import ServerState
 
 from flyball.serving.edge.bounds import Bounds
+
+if TYPE_CHECKING:
+    from flyball.serving.edge.gathering import Gathering
 
 
 class Phase(Enum):
@@ -28,6 +32,8 @@ class State(ServerState):
         lines: headers of every answer, as they go out; made anew each second.
         closing: no connection is kept any more.
         bounds: of every connection.
+        gathering: answers requests together; None: each goes through ASGI.
+        proxies: whose ``X-Forwarded-For`` is believed, as uvicorn knows them; None: nobody's.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -35,3 +41,5 @@ class State(ServerState):
         self.lines = b""
         self.closing = False
         self.bounds = bounds
+        self.gathering: Gathering | None = None
+        self.proxies: Any = None

@@ -13,44 +13,54 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from flyball.serving.edge import bounds as bounded
-from flyball.serving.edge.answer import Answer, refused
+from flyball.exchange import Endpoint
+from flyball.serving.edge import bounds as limits
+from flyball.serving.edge.answer import Answer
+from flyball.serving.edge.bounded import Bounded
 from flyball.serving.edge.bounds import Refused, check_odd
+from flyball.serving.edge.direct import Direct
 from flyball.serving.edge.edge import ARRIVED
+from flyball.serving.edge.gathering import Whole
 from flyball.serving.edge.phase import Phase, State
 
-_HEAD, _BODY, _ASKED, _IDLE, _OVER = Phase.HEAD, Phase.BODY, Phase.ASKED, Phase.IDLE, Phase.OVER
+_HEAD, _BODY, _ASKED, _OVER = Phase.HEAD, Phase.BODY, Phase.ASKED, Phase.OVER
 _WAITING = (Phase.NEW, Phase.IDLE, Phase.HEAD)
+_ALONE = frozenset({b"expect", b"upgrade", b"origin"})
+"""Headers of requests that are answered alone: they need more than an answer."""
 
 
-class Connection(HttpToolsProtocol):
-    """uvicorn's protocol, bounded.
+@dataclass(slots=True)
+class _Held:
+    """A request that may be answered with others, if all of it arrives at once."""
 
-    Attributes:
-        phase: what is awaited of the client.
-        until: by when, on ``time.monotonic``; infinite where nothing is.
-    """
+    endpoint: Endpoint
+    given: dict[bytes, bytes]
+    headers: list[tuple[bytes, bytes]]
+    keep_alive: bool
+    body: bytes = b""
 
-    server_state: State
-    cycle: Answer | None  # type: ignore[assignment]
+
+class Connection(Bounded):
+    """Reads requests, and has them answered in their order."""
 
     def __init__(
         self, config: Config, state: State, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        super().__init__(config, state, {}, loop)
-        self.bounds = state.bounds
-        self.phase, self.until = Phase.NEW, math.inf
+        super().__init__(config, state, loop)
         self.url, self.headers = b"", []
         self._chunk = 0  # bytes of what is being read
         self._before = 0  # bytes of this head, or this body, in earlier chunks; at most
+        self._arrived = 0.0
+        self._held: _Held | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -82,10 +92,18 @@ class Connection(HttpToolsProtocol):
                 self.cycle.keep_alive = False  # answered as if it had not asked; then it is over
         except httptools.HttpParserError as error:
             why = error.__context__
-            self.refuse(why if isinstance(why, Refused) else bounded.malformed(_told(error)))
+            self.refuse(why if isinstance(why, Refused) else limits.malformed(_told(error)))
             return
         if self.phase is _HEAD or self.phase is _BODY:
+            if self._held is not None:
+                self._not_whole(self._held)
             self._unfinished()
+
+    def _not_whole(self, held: _Held) -> None:
+        """The rest of a request is not here yet: answer it alone."""
+        self._held = None
+        self._answer(held.headers, held.given, "1.1", held.keep_alive)
+        self.on_body(held.body)
 
     def _unfinished(self) -> None:
         """More of the request is to come: hold what is here against the bounds."""
@@ -93,11 +111,11 @@ class Connection(HttpToolsProtocol):
         bounds = self.bounds
         if self.phase is _BODY:
             if self._before > bounds.wire or len(self.headers) > bounds.headers:
-                self.refuse(bounded.large_body(bounds))
+                self.refuse(limits.large_body(bounds))
         elif len(self.url) > bounds.url:
-            self.refuse(bounded.long_url(bounds))
+            self.refuse(limits.long_url(bounds))
         elif self._before > bounds.head or len(self.headers) > bounds.headers:
-            self.refuse(bounded.large_head(bounds))
+            self.refuse(limits.large_head(bounds))
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -107,59 +125,85 @@ class Connection(HttpToolsProtocol):
         self.phase, self.until = _HEAD, now + self.bounds.head_s
         self.url = b""
         self.headers = []
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": "",
-            "headers": self.headers,
-            ARRIVED: now,  # type: ignore[misc]
-        }
+        self._arrived = now
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The whole head is here: begin to answer."""
-        scope, headers, parser = self.scope, self.headers, self.parser
+        """The whole head is here."""
+        headers, parser = self.headers, self.parser
         self._check_size()
         version: str = parser.get_http_version()
         given = dict(headers)
-        if (
-            version != "1.1"
-            or len(given) < len(headers)
-            or b"transfer-encoding" in given
-            or b"host" not in given
-        ):
+        plain = (
+            version == "1.1"
+            and len(given) == len(headers)
+            and b"transfer-encoding" not in given
+            and b"host" in given
+        )
+        if not plain:
             check_odd(version, headers)
-            scope["http_version"] = version
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["raw_path"] = url.path
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["query_string"] = url.query or b""
-        waits = given.get(b"expect", b"").lower() == b"100-continue"
-        self._begin(version == "1.1" and parser.should_keep_alive(), waits)
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        self._held = self._gathered(given, keep_alive) if plain else None
+        if self._held is None:
+            self._answer(headers, given, version, keep_alive)
         self.phase = _BODY
         self.until += self.bounds.body_s - self.bounds.head_s
         self._before = -self._chunk
         self.headers = []  # what comes after the body goes here: it is no header of the request
 
+    def _gathered(self, given: dict[bytes, bytes], keep_alive: bool) -> _Held | None:
+        """What is kept of a request that may be answered with others, if it comes whole."""
+        gathering, before = self.server_state.gathering, self.cycle
+        if (
+            gathering is None
+            or (before is not None and not before.response_complete)
+            or self.flow.write_paused
+            or not _ALONE.isdisjoint(given)
+        ):
+            return None
+        endpoint = gathering.endpoint(self.parser.get_method(), self.url)
+        return None if endpoint is None else _Held(endpoint, given, self.headers, keep_alive)
+
+    def _answer(
+        self,
+        headers: list[tuple[bytes, bytes]],
+        given: dict[bytes, bytes],
+        version: str,
+        keep_alive: bool,
+    ) -> None:
+        """Begin to answer through ASGI."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "root_path": "",
+            "headers": headers,
+            "method": self.parser.get_method().decode("ascii"),
+            "raw_path": url.path,
+            "path": unquote(path) if "%" in path else path,
+            "query_string": url.query or b"",
+            ARRIVED: self._arrived,  # type: ignore[misc]
+        }
+        self._begin(keep_alive, given.get(b"expect", b"").lower() == b"100-continue")
+
     def _check_size(self) -> None:
         bounds = self.bounds
         if len(self.url) > bounds.url:
-            raise bounded.long_url(bounds)
+            raise limits.long_url(bounds)
         if len(self.headers) > bounds.headers:
-            raise bounded.large_head(bounds)
+            raise limits.large_head(bounds)
         if self._chunk > bounds.head or self._before > 0:  # else it cannot be too large
             size = sum(len(name) + len(value) + 4 for name, value in self.headers)
             if len(self.url) + size > bounds.head:
-                raise bounded.large_head(bounds)
+                raise limits.large_head(bounds)
 
     def _begin(self, keep_alive: bool, waits: bool) -> None:
         """Answer the request, or queue it behind those that came before on this connection."""
@@ -189,8 +233,11 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
+        if self._held is not None:
+            self._held.body += body
+            return
         cycle = self.cycle
-        assert cycle is not None
+        assert isinstance(cycle, Answer)
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
@@ -198,86 +245,33 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
-        cycle = self.cycle
-        assert cycle is not None
+        self.phase, self.until = _ASKED, math.inf
+        held, cycle = self._held, self.cycle
+        if held is not None:
+            self._held = None
+            state = self.server_state
+            keep_alive = held.keep_alive and not state.closing
+            direct = self.cycle = Direct(
+                self.transport, state, keep_alive, self.on_response_complete
+            )
+            address = self._address(held.given)
+            assert state.gathering is not None
+            state.gathering.put(
+                Whole(held.endpoint, held.given, held.body, address, self._arrived, direct.send)
+            )
+            return
+        assert isinstance(cycle, Answer)
         cycle.more_body = False
         cycle.message_event.set()
-        self.phase, self.until = _ASKED, math.inf
 
-    def on_response_complete(self) -> None:
-        """The last byte of an answer was given to the transport."""
-        self.server_state.total_requests += 1
-        now = time.monotonic()
-        if self.transport.is_closing():
-            self.phase, self.until = Phase.CLOSED, now + self.bounds.linger_s
-        elif self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
-            if self.phase is _BODY:
-                self.until = now + self.bounds.body_s
-        elif self.phase is _BODY:
-            self._over()  # it was answered before it was here: nobody reads the rest
-        else:
-            self.flow.resume_reading()
-            if self.phase is _ASKED:
-                self.phase, self.until = _IDLE, now + self.bounds.idle_s
-
-    def refuse(self, why: Refused) -> None:
-        """Say why this request is not read on, once those before it are answered; then end."""
-        cycle = self.cycle
-        now = time.monotonic()
-        if cycle is not None and not cycle.response_complete:
-            if self.phase is not _BODY or self.pipeline:
-                cycle.keep_alive = False
-                self.phase, self.until = _OVER, now + self.bounds.read_s
-                return  # what is answered belongs to requests before it
-            cycle.disconnected = True  # nobody answers it but we, here
-            cycle.message_event.set()
-            if cycle.response_started:
-                self._close()
-                return
-        self.transport.write(refused(why, self.server_state.lines))
-        self._over()
-
-    def _over(self) -> None:
-        """Nothing more is read or written; leave the client time to read the last answer.
-
-        A closed socket would answer what still arrives with a reset, at which the client's side
-        throws away what it has not read.
-        """
-        self.phase, self.until = _OVER, time.monotonic() + self.bounds.linger_s
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-
-    def _close(self) -> None:
-        self.phase, self.until = Phase.CLOSED, time.monotonic() + self.bounds.linger_s
-        self.transport.close()
-
-    def overdue(self, now: float) -> None:
-        """``until`` has passed: the client is too slow, or there is nobody any more."""
-        bounds = self.bounds
-        if self.flow.write_paused or self.phase in (_OVER, Phase.CLOSED):
-            self.transport.abort()
-        elif self.flow.read_paused:
-            self.until = now + bounds.body_s  # it is we who are slow
-        elif self.phase is _HEAD:
-            self.refuse(bounded.slow(bounds.head_s, "the head of the request"))
-        elif self.phase is _BODY:
-            self.refuse(bounded.slow(bounds.body_s, "the whole request"))
-        else:
-            self._close()
-
-    def pause_writing(self) -> None:
-        """The client reads too slowly."""
-        super().pause_writing()
-        self.until = time.monotonic() + self.bounds.read_s
-
-    def resume_writing(self) -> None:
-        """The client has read."""
-        super().resume_writing()
-        waits = math.inf if self.phase is _ASKED else self.bounds.body_s
-        self.until = time.monotonic() + waits
+    def _address(self, given: Mapping[bytes, bytes]) -> str:
+        """Where a request comes from; what a trusted proxy says of it."""
+        host, proxies = self.client[0] if self.client else "", self.server_state.proxies
+        said = given.get(b"x-forwarded-for")
+        if proxies is None or said is None or host not in proxies:
+            return host
+        told: str = proxies.get_trusted_client_address(said.decode("latin-1"))[0]
+        return told or host
 
 
 def _told(error: httptools.HttpParserError) -> str:

@@ -22,6 +22,7 @@ from flyball.errors import (
 )
 from flyball.storage.fetching.arrow import BATCH_ROWS, write_rows
 from flyball.storage.fetching.retrying import Interruption, Patience, persistently
+from flyball.storage.postgresql import times_of
 
 CONNECT_TIMEOUT_S = 10
 
@@ -114,7 +115,7 @@ def _engine(url: URL, shown: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         url = _read_only_sqlite(url)
     elif url.get_backend_name() == "postgresql":
-        options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT_S}
+        options["connect_args"] = times_of(url) | {"connect_timeout": CONNECT_TIMEOUT_S}
     try:
         return sa.create_engine(url, poolclass=sa.NullPool, **options)
     except (sa.exc.NoSuchModuleError, ImportError) as error:
