@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,15 @@ class Bare:
 
     def routes(self, _host: Any) -> APIRouter:
         router = APIRouter()
+        gathered = Endpoint(
+            method="POST",
+            path="/gathered",
+            handler=self.echo,
+            scope=Scope.READ,
+            described={},
+            together=self.together,
+        )
+        add(router, gathered)
         for path, handler in (
             ("/echo", self.echo),
             ("/wait", self.wait),
@@ -66,9 +75,11 @@ class Bare:
 
     async def echo(self, call: Call) -> Reply:
         """The body, and what else the request said."""
-        names = sorted(name.decode("latin-1") for name in call.headers)
-        said = {"body": call.body.decode("latin-1"), "headers": names}
-        return Reply(json.dumps(said).encode())
+        return _echoed(call)
+
+    def together(self, calls: Sequence[Call]) -> list[Reply | Exception]:
+        """To all who ask at the same moment: works as long as the body says, and echoes it."""
+        return [_worked(call) for call in calls]
 
     async def wait(self, call: Call) -> Reply:
         """Takes its time, and leaves the others theirs."""
@@ -77,9 +88,7 @@ class Bare:
 
     async def work(self, call: Call) -> Reply:
         """Needs so many seconds of the processor."""
-        end = time.perf_counter() + float(call.values()["seconds"])
-        while time.perf_counter() < end:
-            pass
+        _work(float(call.values()["seconds"]))
         return Reply(b"{}")
 
     async def hang(self, _call: Call) -> Reply:
@@ -95,6 +104,24 @@ class Bare:
     async def large(self, call: Call) -> Reply:
         """So many bytes, by nothing that compresses them."""
         return Reply(b"x" * int(call.values()["bytes"]), media_type=b"text/plain")
+
+
+def _work(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def _worked(call: Call) -> Reply:
+    if call.body.isdigit():
+        _work(int(call.body) / 1000)
+    return _echoed(call, together=True)
+
+
+def _echoed(call: Call, **more: Any) -> Reply:
+    names = sorted(name.decode("latin-1") for name in call.headers)
+    said = {"body": call.body.decode("latin-1"), "headers": names, **more}
+    return Reply(json.dumps(said).encode())
 
 
 class Served:

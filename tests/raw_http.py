@@ -11,6 +11,14 @@ QUICK = {"head_s": 1.0, "body_s": 2.0, "idle_s": 2.0, "read_s": 2.0, "linger_s":
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /echo HTTP/1.1\r\n" + HOST
 POST = b"POST /echo HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST
+GATHERED = POST.replace(b"/echo", b"/gathered")
+"""To an endpoint that answers those together who ask at the same moment."""
+
+
+def gathered(request: bytes) -> bytes:
+    """The same request, to that endpoint."""
+    found = request.replace(POST, GATHERED).replace(GET, GATHERED)
+    return found.replace(b"GET /echo", b"POST /gathered").replace(b"POST /echo", b"POST /gathered")
 
 
 @dataclass

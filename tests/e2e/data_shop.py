@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -21,6 +19,7 @@ import httpx
 import polars as pl
 
 from flyball.games.catalogue import game_id
+from warm_start import flyball, server
 
 MODEL = "games"
 NO_MORE: Mapping[str, str] = MappingProxyType({})
@@ -47,17 +46,10 @@ class Shop:
         env: Mapping[str, str] = NO_MORE,
     ) -> Any:
         """What a command answers, as JSON; holds where it ends with this code."""
-        argv = [sys.executable, "-m", "flyball.cli", *map(str, arguments)]
-        done = subprocess.run(
-            [*argv, "--home", str(self.home), "--json"],
-            input=stdin,
-            capture_output=True,
-            check=False,
-            env=environment() | dict(env),
-        )
-        said = done.stderr.decode()
-        assert done.returncode == code, f"exit code {done.returncode}: {said}"
-        assert "Traceback" not in said
+        options = ("--home", self.home, "--json")
+        done = flyball(*arguments, *options, env=environment() | dict(env), stdin=stdin)
+        assert done.returncode == code, f"exit code {done.returncode}: {done.stderr}"
+        assert "Traceback" not in done.stderr
         return json.loads(done.stdout)
 
 
@@ -112,16 +104,12 @@ def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
 @contextmanager
 def served(home: Path) -> Iterator[httpx.Client]:
     """A client of one real inference server on a free port, once it is ready."""
-    argv = [sys.executable, "-m", "flyball.serving", "--home", str(home), "--port", "0"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment())
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            wait_until(lambda: client.get("/health/ready").status_code == 200)
-            yield client
-    finally:
+    options = ("--home", home, "--port", "0")
+    with (
+        server("flyball.serving", *options, env=environment()) as (process, url),
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+    ):
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        yield client
         process.terminate()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ import httpx
 import pytest
 
 from flyball.games.catalogue import game_id
+from warm_start import flyball, server
 
 MODEL = "games"
 MIN_NDCG = 0.5
@@ -61,36 +60,29 @@ def shop(steam: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def command(home: Path, *arguments: str | Path) -> Any:
-    argv = [sys.executable, "-m", "flyball.cli", *map(str, arguments), "--home", str(home)]
-    done = subprocess.run(
-        [*argv, "--json"], capture_output=True, text=True, check=False, env=environment()
-    )
+    done = flyball(*arguments, "--home", home, "--json", env=environment())
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
+    """This process's, with a search that is just long enough to come to a good model."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("FLYBALL_")}
+    return clean | {"FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "6"}
 
 
 @contextmanager
 def served(home: Path) -> Iterator[httpx.Client]:
-    argv = [sys.executable, "-m", "flyball.serving", "--home", str(home), "--port", "0"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment())
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            pause, deadline = threading.Event(), time.monotonic() + 120
-            while client.get("/health/ready").status_code != 200:
-                assert time.monotonic() < deadline
-                pause.wait(0.1)
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    options = ("--home", home, "--port", "0")
+    with (
+        server("flyball.serving", *options, env=environment()) as (_, url),
+        httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+    ):
+        pause, deadline = threading.Event(), time.monotonic() + 120
+        while client.get("/health/ready").status_code != 200:
+            assert time.monotonic() < deadline
+            pause.wait(0.1)
+        yield client
 
 
 class TestOneCommandOnSteam:

@@ -13,7 +13,11 @@ from gameday_processes import control, flyball, processes_of, started, until
 from flyball.domain.data import DataBatch
 from flyball.domain.training import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("full-disk"),  # groups begin first, and these take long
+]
 
 SIZES = ("60k", "700k", "1500k", "6m")
 """Too small for the workflows, the data, the search, the artifact: found by trying."""

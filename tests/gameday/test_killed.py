@@ -25,7 +25,11 @@ KILLS = int(os.environ.get("GAMEDAY_KILLS", "4"))
 PER_HOME = 4
 """Random kills in a row on one home."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("killed"),  # groups begin first, and these take long
+]
 
 
 @dataclass(frozen=True)

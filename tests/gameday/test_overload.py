@@ -7,13 +7,19 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pytest
+
 from bare_server import Running, a_bare_server
+from raw_http import GATHERED
 
 LINES = 600
 RATE = 1500.0
 SECONDS = 4.0
 WORK = b"GET /work?seconds=0.002 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 """Three times what one worker can do in that time."""
+
+TOGETHER = GATHERED + b"Content-Length: 1\r\n\r\n2"
+"""The same work, answered together with that of others."""
 
 
 @dataclass
@@ -37,7 +43,7 @@ async def ask(line: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: 
     return head
 
 
-async def flood(server: Running) -> Tally:
+async def flood(server: Running, work: bytes) -> Tally:
     """Requests at a steady rate, each counted from when it was due, and probes beside them."""
     tally, free = Tally(), asyncio.Queue()
     for _ in range(LINES):
@@ -45,7 +51,7 @@ async def flood(server: Running) -> Tally:
 
     async def one(due: float) -> None:
         line = await free.get()
-        head = await ask(line, WORK)
+        head = await ask(line, work)
         free.put_nowait(line)
         status, took = int(head[9:12]), time.monotonic() - due
         tally.statuses[status] += 1
@@ -78,9 +84,10 @@ async def flood(server: Running) -> Tally:
     return tally
 
 
-def test_under_overload_some_are_refused_at_once_the_others_answered_soon_and_probes_always():
+@pytest.mark.parametrize("work", [WORK, TOGETHER], ids=["by_asgi", "gathered"])
+def test_under_overload_some_are_refused_at_once_the_others_answered_soon_and_probes_always(work):
     with a_bare_server() as server:
-        tally = asyncio.run(flood(server))
+        tally = asyncio.run(flood(server, work))
         said = f"{tally.statuses}, {sorted(tally.answered_s)[-1]:.3f} s at most"
     answered = sorted(tally.answered_s)
     assert set(tally.statuses) == {200, 429}, said

@@ -22,6 +22,7 @@ from flyball.recommend.interactions import Interactions
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
+    pytest.mark.xdist_group("sasrec-killed"),  # groups begin first, and these take long
     pytest.mark.skipif(
         find_spec("torch") is None, reason="PyTorch is not installed: pip install 'flyball[torch]'"
     ),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bare_server import Running, a_bare_server
-from raw_http import GET, HOST, POST, QUICK, answered
+from raw_http import GATHERED, GET, HOST, POST, QUICK, answered
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +64,17 @@ class TestTooSlow:
         [
             POST + b"Content-Length: 9\r\n\r\n",
             POST + b"Content-Length: 9\r\n\r\n{",
+            GATHERED + b"Content-Length: 9\r\n\r\n{",
             POST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{",
         ],
     )
     def test_a_body_that_does_not_come_is_a_408(self, server, begun):
         assert "2 s" in answered(server.told(begun)).problem(408)
 
-    def test_a_kept_connection_is_closed_when_it_is_idle(self, server):
+    @pytest.mark.parametrize("asked", [GET, GATHERED], ids=["by_asgi", "gathered"])
+    def test_a_kept_connection_is_closed_when_it_is_idle(self, server, asked):
         began = time.monotonic()
-        said = server.told(GET + b"\r\n")
+        said = server.told(asked + b"\r\n")
         assert answered(said).status == 200
         assert 1.5 < time.monotonic() - began < 6
 
@@ -80,8 +82,11 @@ class TestTooSlow:
         asked = b"GET /wait?seconds=4 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
         assert answered(server.told(asked)).status == 200
 
-    def test_a_client_that_does_not_read_is_given_up(self, server):
-        """Its answers would fill the memory."""
+    @pytest.mark.parametrize(
+        "more", [b"", GET + b"\r\n", GATHERED + b"\r\n"], ids=["", "by_asgi", "gathered"]
+    )
+    def test_a_client_that_does_not_read_is_given_up(self, server, more):
+        """Its answers would fill the memory; also if it asks for more, which it does not read."""
         before = len(connections(server))
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -89,6 +94,9 @@ class TestTooSlow:
             client.sendall(b"GET /large?bytes=30000000 HTTP/1.1\r\n" + HOST + b"\r\n")
             port = client.getsockname()[1]
             assert wait_for(lambda: len(connections(server)) > before)
+            if more:
+                client.recv(1, socket.MSG_PEEK)  # the first answer is on its way
+                client.sendall(more)
             assert wait_for(lambda: not unread(server, port))
 
 

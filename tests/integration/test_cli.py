@@ -19,21 +19,14 @@ from flyball import Flyball
 from flyball.loop.lock import CONTROL, control_lock, holder
 from flyball.testing.builders import NOON
 from flyball.testing.games import some_purchases
+from warm_start import flyball
 
 FLYBALL = (sys.executable, "-m", "flyball.cli")
 
 
 def command_line(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run ``flyball`` in a directory, without this session's own settings."""
-    return subprocess.run(
-        [*FLYBALL, *arguments],
-        cwd=cwd,
-        env=_environment(env),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return flyball(*arguments, cwd=cwd, env=_environment(env), timeout=120)
 
 
 def _environment(env: dict[str, str]) -> dict[str, str]:
@@ -183,6 +176,9 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+TRIALS = {"FLYBALL_MODELS__GAMES__SEARCH__TRIALS": "1"}
+
+
 class TestCtrlC:
     """At once, and nothing is lost."""
 
@@ -196,7 +192,9 @@ class TestCtrlC:
             rest = process.stderr.read()
         assert rest.splitlines()[-1] == "stopped; the same command goes on from here"
         assert holder(tmp_path / "home") is None
-        again = command_line("ingest", "games", data.name, "--home", "home", cwd=tmp_path)
+        again = command_line(
+            "ingest", "games", data.name, "--home", "home", cwd=tmp_path, **TRIALS
+        )  # after what was under way, so that this is short
         assert "same batch as before" in again.stdout, again.stderr
 
 

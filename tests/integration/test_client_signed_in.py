@@ -18,6 +18,8 @@ from flyball.recommend import Ease
 from flyball.testing.builders import a_version
 from flyball.testing.games import a_purchase, packaged, some_purchases
 
+pytestmark = pytest.mark.xdist_group("client-signed-in")  # one worker for all of them
+
 PASSWORD = "seven green otters sing"
 
 

@@ -10,6 +10,8 @@ from flyball.games.launch import launch
 from flyball.recommend.content import Content, ContentConfig
 from launch_world import N_GAMES, catalogue, purchases
 
+pytestmark = pytest.mark.xdist_group("launch-at-home")  # one home for all of them
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

@@ -19,6 +19,8 @@ from flyball.errors import EnvironmentFailed, NotFound
 from flyball.storage.tracking import MlflowTracker
 from flyball.testing.builders import DATA_VERSION, SHA, a_run, a_trial, a_version
 
+pytestmark = pytest.mark.xdist_group("mlflow")  # one database is migrated for all of them
+
 
 @pytest.fixture(scope="module")
 def first_use(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:

@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "generation": {
         "deterministic": True,
         "database": "none",
-        "max-examples": 15,
+        "max-examples": 8,
         "no-shrink": True,
         "with-security-parameters": False,
     },
@@ -147,7 +147,7 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_announces(
             document = client.get("/openapi.json").json()
     assert announced(document).keys() == {label for label, _ in story.answered}, "all were asked"
     assert story.wrong == []
-    assert sum(story.answered.values()) > 1000
+    assert sum(story.answered.values()) > 500
     assert {200, 404, 405, 422} <= story.statuses()
     assert not guarded or 401 in story.statuses(), "wrong credentials were tried too"
     # nobody tells it a good secret, nor the name of the version that serves

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -21,6 +20,7 @@ from flyball.domain.routing import Slot, SlotPhase
 from flyball.domain.traffic import EventType
 from flyball.errors import DeploymentError
 from flyball.targets.local import LocalTarget
+from warm_start import Forked, server
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -31,17 +31,12 @@ def home(tmp_path: Path) -> ToyHome:
 
 
 @contextmanager
-def a_server(home: ToyHome, *arguments: str) -> Iterator[tuple[httpx.Client, subprocess.Popen]]:
-    argv = [*COMMAND, "--home", str(home.home), "--port", "0", *arguments]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
-    try:
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, timeout=20) as client:
-            yield client, process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def a_server(home: ToyHome) -> Iterator[tuple[httpx.Client, Forked]]:
+    with (
+        server("toy", "--home", home.home, "--port", "0") as (process, url),
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        yield client, process
 
 
 def purchase(number: int, **fields: str) -> dict[str, str]:
@@ -118,7 +113,7 @@ class TestAWorker:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory) -> Iterator[tuple[ToyHome, httpx.Client, subprocess.Popen]]:
+def shared(tmp_path_factory) -> Iterator[tuple[ToyHome, httpx.Client, Forked]]:
     home = ToyHome(tmp_path_factory.mktemp("running") / "home")
     home.serve(home.publish("first"))
     with a_server(home) as (client, process):

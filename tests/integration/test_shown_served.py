@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from toy import COMMAND, MODEL, ToyHome, until
+from toy import MODEL, ToyHome, until
 
 from flyball.verbs import Flyball
+from warm_start import server
 
 
 @contextmanager
 def a_worker(home: ToyHome) -> Iterator[httpx.Client]:
     """A worker with an address of its own, ended in good order."""
-    argv = [*COMMAND, "--home", str(home.home), "--port", "0"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            with httpx.Client(base_url=url, timeout=20) as client:
-                until(lambda: client.get("/health/ready").status_code == 200)
-                yield client
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
+    with server("toy", "--home", home.home, "--port", "0") as (process, url):
+        with httpx.Client(base_url=url, timeout=20) as client:
+            until(lambda: client.get("/health/ready").status_code == 200)
+            yield client
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 @pytest.fixture

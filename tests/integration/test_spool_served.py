@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -13,12 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from toy import COMMAND, MODEL, ToyHome, until
+from toy import MODEL, ToyHome, until
 
 from flyball.domain.data import Forgotten
 from flyball.domain.traffic import EventType
 from flyball.ports import Change
 from flyball.storage.spool_files import listed
+from warm_start import Forked, server
 
 OVERLAY = "the stored events are being read"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -27,7 +26,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 class Running:
     """A worker with a port of its own."""
 
-    def __init__(self, client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, client: httpx.Client, process: Forked) -> None:
         self.client, self.process = client, process
 
     def send(self, *numbers: int, **fields: str) -> httpx.Response:
@@ -59,16 +58,12 @@ def home(tmp_path: Path) -> ToyHome:
 
 @contextmanager
 def a_worker(home: ToyHome, **settings: str) -> Iterator[Running]:
-    argv = [*COMMAND, "--home", str(home.home), "--port", "0"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=os.environ | settings)
-    try:
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, timeout=20) as client:
-            yield Running(client, process)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    options = ("--home", home.home, "--port", "0")
+    with (
+        server("toy", *options, env=os.environ | settings) as (process, url),
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        yield Running(client, process)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def read(content: bytes) -> tuple[pl.DataFrame, int]:
         return frame, sum(chunk.rejected.height for chunk in chunks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows, st.sampled_from(",;\t|"))
 def test_csv_and_jsonl_of_the_same_rows_are_the_same_table(
     cells: list[tuple[str, str, float | None]], delimiter: str
@@ -95,7 +95,7 @@ def test_csv_and_jsonl_of_the_same_rows_are_the_same_table(
     ] == tables[0][0].rows()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows, st.lists(st.sampled_from(["x", "", "1,2", "1,2,3,4", "a,b,c", "a,b,-1"]), max_size=9))
 def test_rows_kept_and_rows_left_out_add_up(
     cells: list[tuple[str, str, float | None]], junk: list[str]
@@ -111,7 +111,7 @@ def test_rows_kept_and_rows_left_out_add_up(
     assert total == len(cells) + len(lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300) | rows.map(as_csv).map(lambda content: content[: len(content) // 2]))
 def test_any_bytes_are_read_or_refused_in_our_own_words(content: bytes) -> None:
     """Nothing else ever escapes."""
@@ -122,7 +122,7 @@ def test_any_bytes_are_read_or_refused_in_our_own_words(content: bytes) -> None:
     assert "players" in said or "user_id" in said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_damaged_parquet_file_never_breaks_the_reader(data: st.DataObject) -> None:
     """It is refused, or what can be read fits the schema."""
@@ -191,7 +191,7 @@ class Fused(MemoryRecords):
         return self.datasets.path(md5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(0, 12)), max_size=8))
 def test_repeating_until_it_succeeds_is_doing_it_once(
     story: list[tuple[int, int | None]],

@@ -120,7 +120,7 @@ def test_alarms_are_the_least_likely_measures(p_values: list[float], rate: float
     assert bool(yes) == (min(p_values, default=1.0) <= rate / max(1, len(p_values)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(ROWS, st.sampled_from([None, *TYPES])), max_size=4),
     st.tuples(ROWS, st.sampled_from([None, *TYPES])),

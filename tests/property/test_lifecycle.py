@@ -132,7 +132,7 @@ class Lifecycle(RuleBasedStateMachine):
 
 
 TestLifecycle = Lifecycle.TestCase
-TestLifecycle.settings = settings(max_examples=60, stateful_step_count=25)
+TestLifecycle.settings = settings(max_examples=30, stateful_step_count=25)
 
 
 def test_the_declared_transitions_are_those_of_the_architecture() -> None:

@@ -77,7 +77,7 @@ def expected(text: str) -> tuple[list[Row], int] | None:
     return rows[1:], blank
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts, st.integers(1, 40))
 @example('x,y,"\r"\r\n1,2,3', 1)
 @example("1,2,3\r\n\ufeffx,y,z\n", 7)
@@ -87,7 +87,7 @@ def test_rows_lines_and_rejects_do_not_depend_on_the_block(body: str, block: int
     assert read(content, block) == read(content, WHOLE)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts)
 @example('p,"q\r\nr",s\n1,2\n')
 @example('x"y,z,"w"\n"a",b,c\n')
@@ -127,7 +127,7 @@ times = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(times, min_size=1, max_size=6))
 def test_a_time_means_the_same_whatever_stands_beside_it(written: Sequence[str]) -> None:
     """The quick way for files that spell all times alike reads none otherwise."""

@@ -139,7 +139,7 @@ def test_a_sound_file_is_read(kind: str) -> None:
     assert outcome(SEEDS[kind]) == "read"
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode), st.integers(1, 64))
 def test_any_bytes(content: bytes, block: int) -> None:
     """From nothing to noise."""
@@ -147,7 +147,7 @@ def test_any_bytes(content: bytes, block: int) -> None:
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([64, 1 << 24]))
 def test_damaged_files(kind: str, random: random.Random, block: int) -> None:
     """Of every kind, packed and plain."""

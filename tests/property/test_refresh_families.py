@@ -96,4 +96,4 @@ def _family(token: str) -> str:
 
 
 TestSignIns = SignIns.TestCase
-TestSignIns.settings = settings(max_examples=60, stateful_step_count=30)
+TestSignIns.settings = settings(max_examples=30, stateful_step_count=30)

@@ -57,7 +57,7 @@ def searched(where: Path, *, lives: float, seed: int) -> SearchOutcome:
     return replace(outcome, trials=tuple(replace(t, seconds=0.0) for t in outcome.trials))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**31), kills=st.lists(st.integers(0, 4), min_size=1, max_size=3))
 def test_kills_leave_no_trace(seed: int, kills: list[int]) -> None:
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as rough:

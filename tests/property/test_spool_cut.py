@@ -112,7 +112,7 @@ class Crashing(RuleBasedStateMachine):
 
 
 class TestCrashing(Crashing.TestCase):
-    settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+    settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 
     def setUp(self) -> None:
         self._kept = module.FILE_BYTES, module.PART_BYTES

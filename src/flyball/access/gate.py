@@ -101,12 +101,6 @@ class AccessGate:
             caller, rate = self._identified(credential)
         except Unauthenticated as error:
             self._failed(address, error)
-        if not caller.may(scope):
-            raise Forbidden(
-                f"this needs the scope {scope.value!r}, and these credentials do not have it",
-                reason="scope",
-                subject=caller.subject,
-            )
         self._limiter.take(
             caller.subject,
             rate,
@@ -114,6 +108,12 @@ class AccessGate:
             reason="client_rate",
             subject=caller.subject,
         )
+        if not caller.may(scope):  # counted before: what is refused costs too, and is noted
+            raise Forbidden(
+                f"this needs the scope {scope.value!r}, and these credentials do not have it",
+                reason="scope",
+                subject=caller.subject,
+            )
         return caller
 
     def refused(self, method: str, path: str, address: str, error: FlyballError) -> None:

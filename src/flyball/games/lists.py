@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import structlog
 
-from flyball.errors import ConfigurationError, FlyballError
+from flyball.errors import ConfigurationError
 from flyball.exchange import Reply
 from flyball.games.answering import NO_OVERLAY, Question, Wishes
 from flyball.games.replies import RecommendationsAnswer
@@ -129,7 +129,7 @@ class Lists:
             nonce = drawn[2 * NONCE * number : 2 * NONCE * (number + 1)]
             try:
                 posed = self._posed(ask, nonce, rules, now)
-            except FlyballError as error:  # no version is loaded yet
+            except Exception as error:  # noqa: BLE001 - such as: no version is loaded yet
                 replies[number] = error
             else:
                 by_version[posed.choice.version].append((number, posed))
@@ -137,7 +137,10 @@ class Lists:
             posed_here = [posed for _, posed in group]
             found = _answers(posed_here[0].choice, [posed.question for posed in posed_here])
             for (number, posed), answer in zip(group, found, strict=True):
-                replies[number] = self._reply(posed, answer, at_ms)
+                try:
+                    replies[number] = self._reply(posed, answer, at_ms)
+                except Exception as error:  # noqa: BLE001 - it is this request's, and nobody else's
+                    replies[number] = error
         return [replies[number] for number in range(len(asks))]
 
     def _posed(self, ask: Ask, nonce: str, rules: GameRules | None, now: datetime) -> _Posed:
@@ -149,13 +152,10 @@ class Lists:
         question = Question(user, asked.history, asked.k, asked.filters, told)
         return _Posed(ask, nonce, choice, question)
 
-    def _reply(self, posed: _Posed, found: Answer | Exception, at_ms: int) -> Reply | Exception:
+    def _reply(self, posed: _Posed, found: Answer | Exception, at_ms: int) -> Reply:
         """What goes out; notes it as shown."""
         if isinstance(found, Exception):
-            try:
-                found = self._stand_in(posed, found)
-            except Exception as error:  # noqa: BLE001 - it is this request's, and nobody else's
-                return error
+            found = self._stand_in(posed, found)
         host, choice, question = self._host, posed.choice, posed.question
         answer_id = host.answers.new(choice.version, at_ms, posed.nonce)
         host.shown(

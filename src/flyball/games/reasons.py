@@ -115,6 +115,6 @@ def _largest(
         place = places[:, nth] = whole.argmax(axis=1)
         shares[:, nth] = whole[each, place]
         whole[each, place] = 0.0
-    shares /= np.where(some, totals, 1.0)[:, None]
-    rests = np.maximum(some - np.add.reduce(shares, axis=1), 0.0)
+    shares /= np.where(some, totals, np.inf)[:, None]  # of what is infinite: no number, not shown
+    rests = np.fmax(some - np.add.reduce(shares, axis=1), 0.0)
     return places.tolist(), shares.tolist(), rests.tolist()

@@ -18,7 +18,7 @@ from fastapi import APIRouter
 
 from flyball.domain.access import Scope
 from flyball.domain.traffic import Event, EventType
-from flyball.errors import FlyballError, InvalidRequest
+from flyball.errors import InvalidRequest
 from flyball.exchange import Call, Endpoint, Reply, add
 from flyball.games import openapi
 from flyball.games.batch import ENDPOINT, Batch
@@ -126,12 +126,12 @@ class GamesApi:
         end_together(self._host, answerings, replies)
         return replies
 
-    def _asked(self, answering: Answering, call: Call) -> Ask | FlyballError:
+    def _asked(self, answering: Answering, call: Call) -> Ask | Exception:
         try:
             asked = read(_REQUEST, call.body)
             if asked.user_id is not None:
                 self._host.limit(call.caller, asked.user_id)
-        except FlyballError as error:
+        except Exception as error:  # noqa: BLE001 - it is this request's, and nobody else's
             return error
         return Ask(answering, asked, call.trace)
 

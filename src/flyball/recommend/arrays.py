@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,34 @@ def write_array(directory: Path, name: str, array: NDArray[Any]) -> None:
     Raises:
         StorageUnavailable: the disk refused it.
     """
+    with _writing(directory, name) as path:
+        np.save(path, array, allow_pickle=False)
+
+
+def write_rows(
+    directory: Path, name: str, rows: Iterable[NDArray[Any]], shape: tuple[int, ...]
+) -> None:
+    """Write what would be too large to have in memory twice, some rows at a time.
+
+    Args:
+        rows: float32, row-major, parts of an array of this shape, in order.
+
+    Raises:
+        StorageUnavailable: the disk refused it.
+    """
+    header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
+    with _writing(directory, name) as path, path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in rows:
+            file.write(np.ascontiguousarray(part).data)
+
+
+@contextmanager
+def _writing(directory: Path, name: str) -> Iterator[Path]:
     path = directory / f"{name}.npy"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        np.save(path, array, allow_pickle=False)
+        yield path
     except OSError as error:
         raise StorageUnavailable(
             f"cannot write {path}: {error}; free some space or choose a writable home"

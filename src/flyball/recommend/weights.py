@@ -6,6 +6,7 @@ catalogues that fit memory, and sparse, for neighbourhoods.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -15,7 +16,7 @@ from scipy.linalg.blas import saxpy
 from scipy.sparse import csr_matrix
 
 from flyball.errors import ArtifactCorrupt
-from flyball.recommend.arrays import open_array, write_array
+from flyball.recommend.arrays import open_array, write_array, write_rows
 
 NEARLY_ALL = 0.9
 """Share of the items that a block knows from which on it is stored over all of them."""
@@ -121,7 +122,7 @@ class DenseWeights:
 
     def save(self, directory: Path) -> None:
         if self.columns is not None and len(self.columns) >= NEARLY_ALL * self._n_items:
-            self._widened(self.columns).save(directory)
+            write_rows(directory, "weights", self._widened(), (self._n_items, self._n_items))
             return
         write_array(directory, "weights", self.block)
         if self.columns is not None:
@@ -147,11 +148,12 @@ class DenseWeights:
             raise misfit(directory, "the columns do not fit the weights")
         return cls(block, columns, int(n_items[0]))
 
-    def _widened(self, columns: NDArray[np.int32]) -> DenseWeights:
-        """The same with a block over all items: scores are then added up where they belong."""
-        whole = np.zeros((self._n_items, self._n_items), dtype=np.float32)
-        whole[np.ix_(columns, columns)] = self.block
-        return DenseWeights(whole)
+    def _widened(self) -> Iterator[NDArray[np.float32]]:
+        """Rows of a block over all items: scores are then added up where they belong."""
+        nothing = np.zeros(self._n_items, dtype=np.float32)
+        for item in range(self._n_items):
+            row = -1 if self._place is None else self._place[item]
+            yield nothing if row < 0 else self._spread(self.block[row])
 
     def _rows(
         self, items: NDArray[np.integer[Any]], values: NDArray[np.float32] | None

@@ -134,6 +134,7 @@ def _package_digest() -> str:
     )
 
 
+@cache
 def environment_digest() -> str:
     """SHA-256 (hex) over the installed distributions, as sorted ``name==version``."""
     installed = {f"{d.name.lower()}=={d.version}" for d in metadata.distributions()}

@@ -58,6 +58,7 @@ def markov(seed, follows, n_users=400, n_items=100, length=8):
     return interactions(sequences)
 
 
+@pytest.mark.xdist_group("worlds without order")
 class TestWithoutOrder:
     """300 worlds; an honest test fails these once in thousands of times."""
 

@@ -93,6 +93,27 @@ def test_they_come_back_from_disk(weights, tmp_path):
     np.testing.assert_array_equal(whole(type(weights).load(tmp_path)), whole(weights))
 
 
+@pytest.mark.parametrize("known", [ITEMS - 10, ITEMS - 11, ITEMS - 1, ITEMS])
+def test_a_block_of_nearly_all_items_is_the_same_from_disk_whichever_form_it_takes(known, tmp_path):
+    """From nine tenths on, it is stored over all of them, and says the same to the last digit."""
+    columns = np.sort(np.random.default_rng(known).permutation(ITEMS)[:known]).astype(np.int32)
+    made = DenseWeights(np.ascontiguousarray(table()[np.ix_(columns, columns)]), columns, ITEMS)
+    made.save(tmp_path)
+    found = DenseWeights.load(tmp_path)
+    assert found.n_items == made.n_items == ITEMS
+    assert (found.columns is None) == (known >= 0.9 * ITEMS)
+    np.testing.assert_array_equal(whole(found), whole(made))
+    rng = np.random.default_rng(0)
+    for n in (0, 1, 7, 70):
+        items = rng.permutation(ITEMS)[:n]
+        for values in (None, rng.random(n, dtype=np.float32)):
+            np.testing.assert_array_equal(found.sum(items, values), made.sum(items, values))
+        asked = rng.integers(0, ITEMS, 20)
+        np.testing.assert_array_equal(found.cells(items, asked), made.cells(items, asked))
+    both = found.plus(DenseWeights.load(tmp_path), 2.0)
+    np.testing.assert_allclose(whole(both), 3.0 * whole(made), rtol=1e-5)
+
+
 def test_columns_that_do_not_fit_are_a_damaged_artifact(tmp_path):
     block().save(tmp_path)
     np.save(tmp_path / "columns.npy", np.arange(3, dtype=np.int32))

@@ -71,6 +71,21 @@ def test_windows_start_on_whole_seconds(recorder, store, clock):
     assert [window.start for window in store.windows.values()] == [NOON]
 
 
+def test_answers_counted_together_are_as_many_as_if_one_by_one(recorder, store, clock):
+    one_by_one, beside = Store(), ManualClock(NOON)
+    other = WindowRecorder(one_by_one, "host:1", beside, period_s=0.01)
+    for status, answers in ((200, 7), (500, 2), (404, 1)):
+        recorder.count("games", "v1", 0.004, status, answers=answers)
+        for _ in range(answers):
+            other.count("games", "v1", 0.004, status)
+    for each, time in ((recorder, clock), (other, beside)):
+        time.advance(1)
+        each.flush()
+    (window,) = store.windows.values()
+    assert (window.requests, window.errors) == (10, 2)
+    assert window == next(iter(one_by_one.windows.values()))
+
+
 def test_errors_are_answers_of_500_and_above(recorder, store, clock):
     for status in (200, 404, 499, 500, 503):
         recorder.count("games", "v1", 0.004, status)

@@ -53,10 +53,12 @@ class Direct:
         self.keep_alive = keep_alive
         self.disconnected = self.response_started = self.response_complete = False
 
+    def gone(self) -> bool:
+        """Whether there is nobody to answer."""
+        return self.disconnected or self._transport.is_closing()
+
     def send(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        """Send all of it."""
-        if self.disconnected or self._transport.is_closing():
-            return
+        """Send all of it; the caller must still be there."""
         before = head(status, headers, self._state.lines, keep_alive=self.keep_alive)
         self._transport.write(before + body)
         self.response_started = self.response_complete = True

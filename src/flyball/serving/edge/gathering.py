@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from flyball.domain.access import Scope
 from flyball.exchange import Call, Endpoint, Reply
+from flyball.serving import problems
 from flyball.serving.edge.edge import Edge
 from flyball.serving.edge.packing import packed
 
@@ -35,6 +37,7 @@ class Whole:
         address: where it comes from.
         arrived: when it began, on ``time.monotonic``.
         send: answers it.
+        gone: whether its caller went away: then nothing is done for it.
     """
 
     endpoint: Endpoint
@@ -43,6 +46,7 @@ class Whole:
     address: str
     arrived: float
     send: Send
+    gone: Callable[[], bool]
 
 
 class Gathering:
@@ -57,7 +61,10 @@ class Gathering:
         self._endpoints = {
             (endpoint.method.encode(), endpoint.path.encode()): endpoint
             for endpoint in edge.endpoints
+            # what an administrator does is noted, and what is in a path is read, on the way of ASGI
             if endpoint.together is not None
+            and endpoint.scope is not Scope.ADMIN
+            and "{" not in endpoint.path
         }
         self._waiting: list[Whole] = []
         edge.admission.gathered = self._waiting
@@ -77,8 +84,10 @@ class Gathering:
         del self._waiting[:AT_ONCE]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._answer)
-        admitted: dict[str, list[tuple[Whole, Call]]] = defaultdict(list)
+        admitted: dict[int, list[tuple[Whole, Call]]] = defaultdict(list)
         for request in requests:
+            if request.gone():
+                continue
             try:
                 self._edge.admission.check()
                 call = self._edge.call(
@@ -88,22 +97,29 @@ class Gathering:
                 self._send(request, error)
             else:
                 call.body = request.body
-                admitted[request.endpoint.path].append((request, call))
+                admitted[id(request.endpoint)].append((request, call))
         for group in admitted.values():
             replies = _together(group[0][0].endpoint, [call for _, call in group])
             for (request, _), reply in zip(group, replies, strict=True):
                 self._send(request, reply)
 
     def _send(self, request: Whole, reply: Reply | Exception) -> None:
-        if isinstance(reply, Exception):
-            endpoint = request.endpoint
-            reply = self._edge.refusal(reply, endpoint.method, endpoint.path, request.address)
-        request.send(*packed(reply, request.headers))
+        endpoint = request.endpoint
+        try:
+            if isinstance(reply, Exception):
+                reply = self._edge.refusal(reply, endpoint.method, endpoint.path, request.address)
+            request.send(*packed(reply, request.headers))
+        except Exception as error:  # noqa: BLE001 - those behind this one wait for their answers
+            unforeseen = problems.reply_to_unexpected(error, endpoint.path)
+            request.send(*packed(unforeseen, request.headers))
 
 
 def _together(endpoint: Endpoint, calls: Sequence[Call]) -> Sequence[Reply | Exception]:
     assert endpoint.together is not None
     try:
-        return endpoint.together(calls)
+        replies = endpoint.together(calls)
+        if len(replies) != len(calls):
+            raise RuntimeError(f"{len(calls)} requests got {len(replies)} answers")
     except Exception as error:  # noqa: BLE001 - as above
         return [error] * len(calls)
+    return replies

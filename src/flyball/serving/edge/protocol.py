@@ -246,6 +246,8 @@ class Connection(Bounded):
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self.phase, self.until = _ASKED, math.inf
+        if self.flow.write_paused:  # else asking again would excuse who does not read
+            self.until = time.monotonic() + self.bounds.read_s
         held, cycle = self._held, self.cycle
         if held is not None:
             self._held = None
@@ -257,7 +259,15 @@ class Connection(Bounded):
             address = self._address(held.given)
             assert state.gathering is not None
             state.gathering.put(
-                Whole(held.endpoint, held.given, held.body, address, self._arrived, direct.send)
+                Whole(
+                    held.endpoint,
+                    held.given,
+                    held.body,
+                    address,
+                    self._arrived,
+                    direct.send,
+                    direct.gone,
+                )
             )
             return
         assert isinstance(cycle, Answer)
