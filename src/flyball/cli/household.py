@@ -23,6 +23,9 @@ SEED = 7
 RATE = 4.0
 """Sessions of players a second: enough to look at, and hardly felt."""
 
+CONTROL_WAITS_S = 3.0
+"""Seconds in which workers may start alone: answers first, then what looks after them."""
+
 HANGS_AFTER_S = 30.0
 """Seconds in which a worker's event loop must have come round; it does ten times a second."""
 
@@ -66,7 +69,8 @@ class Household:
         python, home = (sys.executable, "-m"), ("--home", str(self.home))
         fd, logs = self.socket_fd, ("--log-level", self.log_level)
         port = ("--port", str(self.console_port))
-        found = [Child(name="control", argv=[*python, "flyball.console", *home, *port])]
+        control = [*python, "flyball.console", *home, *port]
+        found = [Child(name="control", argv=control, waits_s=CONTROL_WAITS_S)]
         found += [
             Child(
                 name=f"worker-{number}",

@@ -18,6 +18,7 @@ import structlog
 from flyball.executors.lifeline import tied
 
 _STOP = object()
+_BEGUN = object()
 _ABORT_S = 5.0
 """Seconds that a hanging process has to show where it hangs."""
 
@@ -34,6 +35,8 @@ class Child:
         hangs_after_s: if above 0, it takes ``--heartbeat FD`` and writes to that pipe at least this
             often, once it has begun to; else it is ended with SIGABRT, and started again.
         again_at_once: exit codes with which it asks to be started again without a wait.
+        waits_s: it leaves the processor to the others until all that write heartbeats have begun
+            to, but no longer than this.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Child:
     pass_fds: Sequence[int] = ()
     hangs_after_s: float = 0.0
     again_at_once: Collection[int] = ()
+    waits_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,7 @@ class _Kept:
     started: float = 0.0
     crashes: int = 0
     due: float | None = None
+    begun: bool = False
 
 
 class Supervisor:
@@ -111,11 +116,15 @@ class Supervisor:
         """Keep the children alive until ``stop`` is set; returns when all have ended."""
         threading.Thread(target=self._watch, args=(stop,), daemon=True).start()
         try:
+            now = time.monotonic()
             for kept in self._kept.values():
-                self._start(kept)
+                kept.due = now + kept.child.waits_s
+            self._start_due()
             while (news := self._next()) is not _STOP:
                 if isinstance(news, _Kept):
                     self._ended(news)
+                elif news is _BEGUN:
+                    self._start_waiting()
                 self._start_due()
         finally:
             self._stop_all()
@@ -132,6 +141,14 @@ class Supervisor:
             return self._news.get(timeout=timeout)
         except queue.Empty:
             return None
+
+    def _start_waiting(self) -> None:
+        """What waits for the others is due, if all of these have begun."""
+        kept = self._kept.values()
+        if all(one.begun for one in kept if one.child.hangs_after_s):
+            for one in kept:
+                if one.child.waits_s and not one.started:
+                    one.due = time.monotonic()
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -158,18 +175,21 @@ class Supervisor:
         threading.Thread(target=self._wait, args=(kept, process), daemon=True).start()
         if child.hangs_after_s:
             os.close(beat)
-            threading.Thread(target=self._listen, args=(child, process, heard), daemon=True).start()
+            threading.Thread(target=self._listen, args=(kept, process, heard), daemon=True).start()
 
     def _wait(self, kept: _Kept, process: subprocess.Popen[bytes]) -> None:
         process.wait()
         self._news.put(kept)
 
-    def _listen(self, child: Child, process: subprocess.Popen[bytes], heard: int) -> None:
+    def _listen(self, kept: _Kept, process: subprocess.Popen[bytes], heard: int) -> None:
         """End a process whose heart stops; it may take its time to the first beat."""
-        ears = select.poll()
+        child, ears = kept.child, select.poll()
         ears.register(heard, select.POLLIN)
         with open(heard, "rb", buffering=0) as beats:
             while beats.read(4096):
+                if not kept.begun:
+                    kept.begun = True
+                    self._news.put(_BEGUN)
                 if ears.poll(child.hangs_after_s * 1000):
                     continue
                 self._log.error(

@@ -246,6 +246,31 @@ class TestAHeartbeat:
         assert lines[1]["ended_with"] == "signal SIGKILL"
 
 
+class TestAChildThatWaits:
+    """It leaves the processor to those that are needed first."""
+
+    def test_starts_once_all_others_beat(self, tmp_path):
+        later = a_child("later", POLITE, str(tmp_path / "later"), waits_s=20.0)
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        held = f"open({str(gate)!r}).read()\n" + textwrap.dedent(HEART)
+        early = a_child("early", HEART, "1000", hangs_after_s=5.0)
+        late = a_child("late", held, "1000", hangs_after_s=5.0)
+        with capture_logs() as lines, supervised([later, early, late]) as fleet:
+            until(lambda: fleet.pids()["early"] and fleet.pids()["late"])
+            threading.Event().wait(0.3)
+            assert fleet.pids()["later"] is None
+            gate.write_text("go on")
+            until((tmp_path / "later").exists)
+        assert lines == []
+
+    def test_waits_no_longer_than_it_is_told(self, tmp_path):
+        later = a_child("later", POLITE, str(tmp_path / "later"), waits_s=0.3)
+        silent = a_child("silent", HEART, "0", hangs_after_s=5.0)
+        with supervised([later, silent]):
+            until((tmp_path / "later").exists)
+
+
 class TestAChildThatAsks:
     """To be replaced by a fresh one, such as a worker that has grown."""
 
