@@ -82,26 +82,19 @@ class Barrier:
         verdict: of a game it stops.
         cause: what it is: a filter's name, ``player`` (hides it), ``shop`` (hides it).
         columns: the games it stops; or
-        passing: shape (n_games,), the games it does not stop.
+        limits: shape (n_games,), infinity for the games it lets pass, ``-inf`` for the others.
     """
 
     verdict: Literal["owned", "hidden", "filtered", "below_score"]
     cause: str = ""
     columns: NDArray[np.integer[Any]] | None = None
-    passing: NDArray[np.bool_] | None = None
+    limits: NDArray[np.float32] | None = None
 
     def stops(self, column: int) -> bool:
         """Whether this game may not be answered."""
-        if self.passing is not None:
-            return not self.passing[column]
+        if self.limits is not None:
+            return bool(self.limits[column] == OUT)
         return self.columns is not None and bool((self.columns == column).any())
-
-    def close(self, scores: NDArray[np.float32]) -> None:
-        """Write ``-inf`` in the places of all games it stops."""
-        if self.passing is not None:
-            np.minimum(scores, _limits(self.passing), out=scores)
-        if self.columns is not None:
-            scores[self.columns] = OUT
 
 
 class Slate:
@@ -134,9 +127,7 @@ class Slate:
         self.fame = fame
         self._features, self._diversity = features, diversity
         self._diverse = bool(diversity) and features is not None
-        self._open = scores.copy()
-        for barrier in barriers:
-            barrier.close(self._open)
+        self._open = _open(scores, barriers)
         if rules is not None and now is not None and rules.active(now):
             allowed = self._open > OUT
             self._ruled = rules.rules.apply(scores, allowed, now, calibration=calibration)
@@ -228,7 +219,18 @@ def probabilities_of(
     return chances
 
 
-def _limits(passing: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _open(scores: NDArray[np.float32], barriers: Sequence[Barrier]) -> NDArray[np.float32]:
+    """The scores, with ``-inf`` in the places of all games that a barrier stops; a new array."""
+    found = scores.copy()
+    for barrier in barriers:
+        if barrier.limits is not None:
+            np.minimum(found, barrier.limits, out=found)
+        if barrier.columns is not None:
+            found[barrier.columns] = OUT
+    return found
+
+
+def limits(passing: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Infinity for games that pass, ``-inf`` for others: the two differ in the sign's bit only.
 
     Several times as quick as ``np.where``, which guesses wrong for every other game.

@@ -115,6 +115,7 @@ def _largest(
         place = places[:, nth] = whole.argmax(axis=1)
         shares[:, nth] = whole[each, place]
         whole[each, place] = 0.0
-    shares /= np.where(some, totals, np.inf)[:, None]  # of what is infinite: no number, not shown
+    with np.errstate(invalid="ignore"):  # parts of what is infinite are no numbers, and not shown
+        shares /= np.where(some, totals, np.inf)[:, None]
     rests = np.fmax(some - np.add.reduce(shares, axis=1), 0.0)
     return places.tolist(), shares.tolist(), rests.tolist()

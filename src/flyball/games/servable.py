@@ -18,6 +18,7 @@ from flyball.games.answering import (
     Slate,
     Wishes,
     best_of,
+    limits,
     probabilities_of,
 )
 from flyball.games.business_rules import GameRules, RulesHere
@@ -240,11 +241,10 @@ class GamesServable:
         if here is not None and len(here.hidden):
             barriers.append(Barrier("hidden", "shop", columns=here.hidden))
         if filters is not None:
-            for name, passing in self._filters.passing(filters):
-                barriers.append(Barrier("filtered", name, passing=passing))
+            barriers += self._filters.barriers(filters)
         if (least := wishes.get("min_score")) is not None:
             enough = scores >= np.float32(calibration.inverse(least))
-            barriers.append(Barrier("below_score", passing=enough))
+            barriers.append(Barrier("below_score", limits=limits(enough)))
         return Slate(
             scores,
             barriers,
