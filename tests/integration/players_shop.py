@@ -75,7 +75,7 @@ class Shop:
 def listening(app, port: int = 0):
     """Serve ``app`` from a thread; yields its URL once it answers."""
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=0)
+        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=0)
     )
     listener = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -66,7 +66,7 @@ def url(servable):
     app = FastAPI()
     problems.install(app)
     app.include_router(APPLICATION.routes(OneVersionHost(servable)))
-    config = uvicorn.Config(Edge(app, loopback=True), port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(Edge(app, loopback=True), port=0, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     socket.listen()  # callers wait in its queue until the server has started

@@ -16,7 +16,7 @@ from flyball.games.exercise import exercise
 @contextmanager
 def listening(app):
     """The app behind a real socket."""
-    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     socket.listen()  # callers wait in its queue until the server has started
