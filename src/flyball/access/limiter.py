@@ -14,9 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
-from limits.strategies import SlidingWindowCounterRateLimiter
-
-from flyball.access.windows import PerMinute, Windows
+from flyball.access.windows import MINUTE_S, PerMinute, Windows
 from flyball.errors import TooManyRequests
 
 LEAST_WAIT_S = 1.0
@@ -44,7 +42,6 @@ class Limiter:
         self, elsewhere: Elsewhere | None = None, *, now: Callable[[], float] = time.time
     ) -> None:
         self._windows = Windows(now)
-        self._strategy = SlidingWindowCounterRateLimiter(self._windows)
         self._elsewhere = elsewhere
         self._items: dict[int, PerMinute] = {}
 
@@ -65,7 +62,8 @@ class Limiter:
         item = self._items.get(most)
         if item is None:
             item = self._items[most] = PerMinute(most)
-        if not self._strategy.hit(item, key):
+        # all that the strategy of ``limits`` does, without the calls on the way
+        if not self._windows.acquire_sliding_window_entry(key, most, MINUTE_S):
             wait = self._windows.wait_s(key, most)
         elif self._elsewhere is None or not (wait := self._elsewhere.taken(item, key)):
             return

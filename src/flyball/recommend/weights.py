@@ -92,11 +92,14 @@ class DenseWeights:
         self, items: NDArray[np.integer[Any]], values: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
         rows, values = self._rows(items, values)
-        factors = [1.0] * len(rows) if values is None else values.tolist()
-        total = np.zeros(len(self.block), dtype=np.float32)
-        for row, factor in zip(rows.tolist(), factors, strict=True):
-            # in place, and without a copy of the rows: it goes by the speed of memory
-            total = saxpy(self.block[row], total, a=factor)
+        block, total = self.block, np.zeros(len(self.block), dtype=np.float32)
+        # in place, and without a copy of the rows: it goes by the speed of memory
+        if values is None:
+            for row in rows.tolist():
+                total = saxpy(block[row], total)
+        else:
+            for row, factor in zip(rows.tolist(), values.tolist(), strict=True):
+                total = saxpy(block[row], total, a=factor)
         return self._spread(total)
 
     def cells(
