@@ -23,6 +23,11 @@ ALL = (
     "large_catalogues",
     "events",
     "cold_start",
+    "rollouts",
+    "rollbacks",
+    "control_cost",
+    "experiments",
+    "reproduce",
     "install",
 )
 

@@ -37,7 +37,7 @@ from flyball.wiring import Platform
 
 WORKERS = 2
 CLIENTS = 4
-SERVING = (sys.executable, "-m", "flyball.serving", "--log-level", "warning")
+SERVING = (sys.executable, "-m", "flyball.serving", "--log-level")
 
 
 @dataclass
@@ -79,14 +79,15 @@ class Load:
 class Fleet:
     """Supervised workers on one socket, and the route they follow."""
 
-    def __init__(self, platform: Platform, model: str) -> None:
+    def __init__(self, platform: Platform, model: str, log_level: str = "warning") -> None:
         self.platform, self.model = platform, model
+        self._log_level = log_level
 
     @contextmanager
     def running(self) -> Iterator[str]:
         home = str(self.platform.home)
         with listening("127.0.0.1", 0) as sock:
-            argv = [*SERVING, "--home", home, "--fd", str(sock.fileno())]
+            argv = [*SERVING, self._log_level, "--home", home, "--fd", str(sock.fileno())]
             children = [
                 Child(name=f"worker {n}", argv=argv, pass_fds=(sock.fileno(),))
                 for n in range(WORKERS)

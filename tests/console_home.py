@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import rollout_records as rollouts
 from flyball.domain.data import EMPTY
-from flyball.domain.deployment import Deployment, Phase
+from flyball.domain.deployment import Deployment, Phase, Shift
 from flyball.domain.ledger import Entry
-from flyball.domain.lifecycle import State
-from flyball.domain.routing import Slot
+from flyball.domain.lifecycle import ModelVersion, State
+from flyball.domain.routing import Route, Slot
 from flyball.domain.traffic import Window
 from flyball.domain.validation import ValidationReport
 from flyball.ports import Change
@@ -22,6 +24,7 @@ from flyball.verbs import Flyball
 
 OLD = make.a_version("1.0.0", state=State.PRODUCTION)
 NEW = make.a_version("1.1.0", state=State.MONITORING, metrics={"ndcg@10": 0.53})
+TRIED = rollouts.CHALLENGER
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -53,6 +56,42 @@ def furnish(installed: Flyball, model: str = "games") -> None:
         route,
     ]
     installed.platform.records.commit([Change(value=value) for value in values], _entries(model))
+
+
+def roll(installed: Flyball, model: str = "games", **fields: Any) -> Deployment:
+    """Write that 1.2.0 answers a quarter of the users since a minute, beside 1.1.0.
+
+    Args:
+        fields: of the deployment, besides.
+    """
+    records = installed.platform.records
+    began = NOW - timedelta(minutes=1)
+    shifts = (
+        Shift(share=0.05, at=began - timedelta(hours=1), applied_at=began - timedelta(hours=1)),
+        Shift(share=0.25, at=began, applied_at=began),
+    )
+    rolling = rollouts.a_rollout(
+        model=model, started_at=shifts[0].at, moved_at=began, shifts=shifts, displaced=OLD.name,
+        **fields,
+    )  # fmt: skip
+    baked = records.find(Deployment, model=model)[-1]
+    route = records.get(Route, model)
+    slots = {Slot.BLUE: TRIED.name, Slot.GREEN: NEW.name}
+    shared = replace(
+        route, generation=6, slots=slots, challenger_share=0.25, salt=rolling.id, slow_above_s=0.05
+    )
+    new = records.get(ModelVersion, f"{model}/{NEW.name}")
+    records.commit(
+        [
+            Change(value=replace(TRIED, model=model)),
+            Change(value=replace(new, state=State.PRODUCTION), replacing=new),
+            Change(value=replace(baked, phase=Phase.DONE), replacing=baked),
+            Change(value=rolling),
+            Change(value=shared, replacing=route),
+            Change(value=rollouts.a_standing(model=model, deployment=rolling.id, at=NOW)),
+        ]
+    )
+    return rolling
 
 
 def _report(installed: Flyball, model: str) -> ValidationReport:

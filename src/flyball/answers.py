@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus
 from flyball.domain.training import Run
+from flyball.domain.underway import Order, Underway
 from flyball.domain.validation import ValidationReport
 
 
@@ -54,10 +55,14 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """One deployment. ``new`` is False where the version served already or had ended badly."""
+    """One deployment. ``new`` is False where the version served already or had ended badly.
+
+    ``followed`` is whether a control process goes on with it: judges its steps, watches its bake.
+    """
 
     deployment: Deployment
     new: bool
+    followed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +108,35 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What an operator decided about a version, and how it stands since.
+
+    Attributes:
+        order: the decision.
+        version: its record now.
+        deployment: the rollout it is about; None of a version that was archived.
+        by, reason: who decided, and why.
+        seconds: until every worker had applied the traffic that follows from it; None where that
+            did not change, no worker is alive, or not all did within 15 seconds.
+    """
+
+    order: Order
+    version: ModelVersion
+    deployment: Deployment | None
+    by: str
+    reason: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Which version served at a time. ``version`` is empty where none did yet."""
+    """Which version served at a time. ``version`` is empty where none did yet.
+
+    Attributes:
+        shares: of the users by version; two while a challenger has a share.
+        shared: the ledger's row by which it had it; None where one version served everybody.
+        bundle: digest of the version's newest signed bundle then; empty where there is none.
+    """
 
     model: str
     at: datetime
@@ -113,11 +145,17 @@ class Served:
     because: str
     by: str
     ledger_row: int | None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    shared: LedgerRow | None = None
+    bundle: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """How a model stands: its route, its deployment, its newest run and report."""
+    """How a model stands: its route, its deployment, its newest run and report.
+
+    ``rollout`` is how that deployment stands while it has not reached all traffic; else None.
+    """
 
     model: str
     application: str
@@ -128,6 +166,7 @@ class ModelStatus:
     report: ValidationReport | None
     dataset: DatasetVersion | None
     versions: int
+    rollout: Underway | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@
     ├── StaleWrite              somebody else changed the record first
     ├── ArtifactCorrupt         stored bytes are not what was recorded
     ├── LedgerBroken            the ledger's chain does not hold
+    ├── EvidenceBroken          a version's signed evidence does not hold
     └── EnvironmentFailed       disk, database, port, network or permission
         ├── AlreadyRunning      another control process holds this home
         └── StorageUnavailable  the database or the disk cannot be used
@@ -197,6 +198,14 @@ class LedgerBroken(FlyballError):
 
     exit_code = 1
     title = "The ledger does not verify"
+
+
+class EvidenceBroken(FlyballError):
+    """A version's signed evidence does not hold: names the first part that does not."""
+
+    exit_code = 1
+    status = 409
+    title = "The evidence does not hold"
 
 
 class EnvironmentFailed(FlyballError):

@@ -25,11 +25,14 @@ from typing import (
 )
 
 from flyball.domain.access import ApiKey, Caller, Principal, RefreshFamily, SigningKey
+from flyball.domain.bundle import ChainTip, SignedBundle
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
+from flyball.domain.judging import Standing
 from flyball.domain.ledger import Entry, LedgerRow
 from flyball.domain.lifecycle import ModelVersion
-from flyball.domain.routing import Route, Variant, WorkerStatus
+from flyball.domain.notices import Notice
+from flyball.domain.routing import Route, Variant, Watch, WorkerStatus
 from flyball.domain.rules import Rules
 from flyball.domain.schema import Schema
 from flyball.domain.tensors import Outputs, Signature, Tensor
@@ -54,6 +57,9 @@ Record: TypeAlias = (
     | ModelVersion
     | ValidationReport
     | Deployment
+    | Standing
+    | SignedBundle
+    | ChainTip
     | Route
     | Rules
     | WorkerStatus
@@ -417,6 +423,18 @@ class Events(Protocol):
         """Drop windows that start before a time; returns how many there were."""
         ...
 
+    def windows_after(
+        self, cursor: int, *, model: str, since: datetime
+    ) -> tuple[list[Window], int]:
+        """A model's windows stored after a cursor (0: the first), as they were; the next cursor.
+
+        For who follows them: each comes once, also one that was stored late.
+
+        Args:
+            since: only those that start at or after it.
+        """
+        ...
+
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """Windows that start at or after ``since``, oldest first."""
         ...
@@ -529,6 +547,70 @@ class Target(Protocol):
 
     def at_least_one_worker(self) -> AbstractContextManager[None]:
         """While inside, some worker follows the routes: a temporary one if none is alive."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people. Nothing that it raises or logs holds a secret (a webhook's URL, a password).
+
+    Attributes:
+        name: what it is called, for example ``"webhook"``; the same as long as it tells the same
+            people.
+        whom: whom it tells, as anybody may see it.
+    """
+
+    name: str
+    whom: str
+
+    def tell(self, notice: Notice) -> None:
+        """Tell one thing; returns once it is handed over.
+
+        Raises:
+            EnvironmentFailed: it could not be handed over within the notifier's own time limit;
+                says to whom and why. Telling again is right.
+        """
+        ...
+
+    def reach(self) -> None:
+        """Connect, and sign in where that is needed; nobody is told anything.
+
+        Raises:
+            EnvironmentFailed: it cannot be reached; says why.
+        """
+        ...
+
+
+class NoticeTurn(Protocol):
+    """One process's turn to tell, while it lasts.
+
+    Attributes:
+        told: the last row of the ledger that was told; None where nobody was told anything yet.
+    """
+
+    told: int | None
+
+    def move(self, row: int) -> None:
+        """Everything up to this row of the ledger is told.
+
+        Raises:
+            StorageUnavailable: that cannot be written; what was told will be told again.
+        """
+        ...
+
+
+class NoticeMarks(Protocol):
+    """How far each notifier was told. Safe for several threads and processes."""
+
+    def turn(self, notifier: str) -> AbstractContextManager[NoticeTurn]:
+        """The only turn of this notifier, over all processes; waits for another's end.
+
+        Raises:
+            StorageUnavailable: the mark cannot be read or kept.
+        """
+        ...
+
+    def told(self, notifier: str) -> int | None:
+        """How far it was told, without taking a turn. Raises as ``turn`` does."""
         ...
 
 
@@ -660,11 +742,32 @@ class Host(Protocol):
         """
         ...
 
-    def choose(self, user: str) -> Choice:
+    def choose(self, user: str | None) -> Choice:
         """The version that answers this user now.
+
+        Args:
+            user: as the data knows them; None where nobody is named: then each request is drawn
+                by itself.
 
         Raises:
             NotFound: no version of the model is loaded yet (HTTP 503 at the edge).
+        """
+        ...
+
+    def champion(self) -> Choice:
+        """The version that serves, drawn for nobody: for what no version has a part in.
+
+        Raises:
+            NotFound: no version of the model is loaded yet (HTTP 503 at the edge).
+        """
+        ...
+
+    def working(self, choice: Choice | None) -> None:
+        """This process works on answers of this choice from here on; None: of none.
+
+        Needed while a rollout is watched (``Choice.watch``): a version that never comes back is
+        counted as failed for those whom it keeps waiting. The answers of one model are worked on
+        by one thread.
         """
         ...
 
@@ -683,7 +786,10 @@ class Host(Protocol):
     def served(
         self, choice: Choice, endpoint: str, seconds: float, status: int, *, answers: int = 1
     ) -> None:
-        """Count an answer in metrics and windows, or several that took the same time together."""
+        """Count an answer in metrics and windows, or several that took the same time together.
+
+        Those whom ``choice`` was drawn for are counted with it (``Choice.units``).
+        """
         ...
 
     def shown(
@@ -728,12 +834,28 @@ class Choice:
 
     Attributes:
         share: the probability that a user gets this variant now, in (0, 1].
+        watch: how the rollout under way is watched; None where none is.
+        units: while it is: the tags (``routing.Draw``) of those whom it was drawn for. Empty for a
+            version that stands in for another, or was asked for by name.
     """
 
     servable: Any
     version: str
     variant: Variant
     share: float = 1.0
+    watch: Watch | None = None
+    units: tuple[int, ...] = ()
+
+    def drawn_for(self, units: tuple[int, ...]) -> Choice:
+        """This choice for these units."""
+        return Choice(
+            servable=self.servable,
+            version=self.version,
+            variant=self.variant,
+            share=self.share,
+            watch=self.watch,
+            units=units,
+        )
 
 
 class Application(Protocol):
@@ -860,6 +982,36 @@ class Inference(Protocol):
 
         Raises:
             InvalidRequest: inputs do not fit together, or a parameter is unknown or wrong.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Asking:
+    """Who asks for a list, when, and what they did by then.
+
+    Attributes:
+        user: as the data knows them.
+        k: how many items.
+        overlay: their item ids by event type (purchase, play, dislike), as ``Host.overlay`` has it.
+        at: when, UTC.
+    """
+
+    user: str
+    k: int
+    overlay: Mapping[str, frozenset[str]]
+    at: datetime
+
+
+@runtime_checkable
+class Ranks(Protocol):
+    """An ``Application`` that answers with lists, so that logs can judge a version. Optional."""
+
+    def ranked(self, servable: Any, asked: Sequence[Asking], rules: Any) -> list[list[str]]:
+        """What the servable would have answered to each: item ids, the best first.
+
+        Args:
+            rules: the business rules in force, as ``Application.read_rules`` gave them; or None.
         """
         ...
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.answers import Experimented, ModelStatus, Served, Status, VersionDetails
 from flyball.domain.deployment import Deployment
+from flyball.domain.judging import Standing
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.names import VersionName
 from flyball.domain.routing import Route
 from flyball.domain.rules import Rules
 from flyball.domain.training import Run
+from flyball.domain.underway import UNDER_WAY, Underway, underway
 from flyball.domain.validation import ValidationReport
 from flyball.errors import InvalidRequest, NotFound
 from flyball.settings import Settings
@@ -24,6 +26,9 @@ from flyball.wiring import Platform
 
 if TYPE_CHECKING:
     from flyball.steps.shown import ShownReport
+
+_RECENT = 50
+"""Rows of the ledger in which it stands who holds a rollout."""
 
 
 class Queries:
@@ -76,23 +81,28 @@ class Queries:
         directory = _or_none(lambda: self.platform.blobs.get(report.artifact, verify=False))
         return None if directory is None else directory / "report.html"
 
+    def rollout(self, deployment: str) -> Underway:
+        """How a rollout stands, by its deployment's id, ``"games/3"``; also one that has ended."""
+        return self._underway(self.platform.records.get(Deployment, deployment))
+
     def served(self, model: str, at: datetime | None = None) -> Served:
-        """Which version served at a time (default now), since when, and decided by what."""
+        """Which versions served at a time (default now), since when, and decided by what."""
+        from flyball.steps.serving_at import serving_at
+
         when = at or self.platform.clock.now()
-        rows = [
-            row
-            for row in self.platform.records.ledger(model=self._known(model))
-            if row.entry.action == "route" and row.entry.at <= when
-        ]
-        last = rows[-1] if rows else None
+        found = serving_at(self.platform.records, self._known(model), when)
+        last = found.route.entry if found.route else None
         return Served(
             model=model,
             at=when,
-            version=last.entry.after if last else "",
-            since=last.entry.at if last else None,
-            because=last.entry.reason if last else "nothing was deployed yet",
-            by=last.entry.actor if last else "",
-            ledger_row=last.seq if last else None,
+            version=last.after if last else "",
+            since=last.at if last else None,
+            because=last.reason if last else "nothing was deployed yet",
+            by=last.actor if last else "",
+            ledger_row=found.route.seq if found.route else None,
+            shares=found.shares,
+            shared=found.shared,
+            bundle=found.bundle,
         )
 
     def shown(
@@ -216,16 +226,32 @@ class Queries:
         records = self.platform.records
         route = _or_none(lambda: records.get(Route, model))
         champion = route.champion if route else None
+        newest = _last(records.find(Deployment, model=model, limit=1))
+        rolling = newest is not None and newest.phase in UNDER_WAY
         return ModelStatus(
             model=model,
             application=self.settings.model(model).application,
             route=route,
             champion=records.get(ModelVersion, f"{model}/{champion}") if champion else None,
-            deployment=_last(records.find(Deployment, model=model, limit=1)),
+            deployment=newest,
             run=_last(records.find(Run, model=model, limit=1)),
             report=_last(records.find(ValidationReport, model=model, limit=1)),
             dataset=ends(records, model)[1],
             versions=len(records.find(ModelVersion, model=model)),
+            rollout=self._underway(newest) if rolling else None,
+        )
+
+    def _underway(self, deployment: Deployment) -> Underway:
+        records, by = self.platform.records, ""
+        if deployment.held:
+            for row in records.ledger(model=deployment.model, limit=_RECENT):
+                if row.entry.action == "hold" and row.entry.subject == deployment.id:
+                    by = row.entry.actor
+        return underway(
+            deployment,
+            _or_none(lambda: records.get(Standing, deployment.id)),
+            deadline=self.settings.model(deployment.model).rollout.deadline,
+            held_by=by,
         )
 
 

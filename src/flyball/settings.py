@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -199,9 +200,63 @@ class Gates(_Section):
     )
 
 
+def _rising(value: tuple[float, ...]) -> tuple[float, ...]:
+    if value[-1:] != (1.0,) or any(a >= b for a, b in pairwise((0.0, *value))):
+        raise ValueError("write shares that rise from above 0 to exactly 1, e.g. [0.05, 0.5, 1.0]")
+    return value
+
+
 class Rollout(_Section):
     """How a version takes over."""
 
+    steps: Annotated[tuple[float, ...], AfterValidator(_rising)] = Field(
+        (0.05, 0.25, 0.5, 1.0),
+        description="Shares of traffic that a version takes one after the other, beside the one "
+        "that serves. `[1.0]`: all at once.",
+    )
+    interval: Duration = Field(
+        timedelta(minutes=1), description="Least time in each step, its warm-up left out."
+    )
+    warm_up: Duration = Field(
+        timedelta(seconds=10),
+        description="Time right after a step begins in which only failures count.",
+    )
+    deadline: Duration = Field(
+        timedelta(hours=6), description="Time in which a step must show enough; then `undecided`."
+    )
+    undecided: Literal["hold", "rollback", "promote"] = Field(
+        "hold",
+        description="What becomes of a step that has not shown enough by its deadline. `promote` "
+        "is written to the ledger as a step taken without evidence.",
+    )
+    approval: Literal["auto", "manual"] = Field(
+        "auto", description="Whether full traffic waits for `flyball approve`."
+    )
+    false_alarm: float = Field(
+        0.01,
+        gt=0,
+        lt=0.5,
+        description="Share of rollouts of good versions that may be rolled back, at most.",
+    )
+    tolerance: float = Field(
+        1.5,
+        gt=1,
+        description="How many times the share of failed or slow users is tolerable in a step.",
+    )
+    engagement_loss: float = Field(
+        0.1, gt=0, lt=1, description="Share of clicking or buying users that is tolerable to lose."
+    )
+    decisive: tuple[Literal["errors", "latency", "clicks", "purchases", "value"], ...] = Field(
+        ("errors", "latency"),
+        description="What must be shown to be tolerable before a step is passed; harm that is "
+        "shown in any of them rolls back.",
+    )
+    superior: Literal["", "clicks", "purchases", "value"] = Field(
+        "", description="What must be shown to have grown before full traffic; nothing by default."
+    )
+    max_p95: Duration = Field(
+        timedelta(seconds=2), description="Service level: the 95th percentile of latency, at most."
+    )
     bake: Duration = Field(
         timedelta(hours=24), description="How long a version is watched after the switch."
     )
@@ -209,12 +264,36 @@ class Rollout(_Section):
         timedelta(minutes=2), description="Time in which every worker must have loaded the version."
     )
     window: Duration = Field(
-        timedelta(minutes=5), description="How much of the latest live traffic is judged at a time."
+        timedelta(minutes=5),
+        description="How much of the latest live traffic is judged at a time during the bake.",
     )
-    min_requests: int = Field(100, ge=1, description="With fewer answers in it nothing is judged.")
+    min_requests: int = Field(
+        100, ge=1, description="With fewer answers in a step, or in `window`, nothing is passed."
+    )
     max_error_share: float = Field(
-        0.01, ge=0, le=1, description="Share of failed answers above which the version is degraded."
+        0.01, ge=0, le=1, description="Service level: the share of failed answers, at most."
     )
+
+
+class Evidence(_Section):
+    """What signs the evidence of every move of a version."""
+
+    key: str = Field(
+        "",
+        description="File of the private key, Ed25519 in PEM; default `evidence.key` in the home, "
+        "made at its first use.",
+    )
+
+
+class Notify(_Section):
+    """Who is told of rollbacks, of rollouts that wait, and of what needs a person."""
+
+    webhook: str = Field("", description="URL that takes Slack's incoming-webhook form; secret.")
+    smtp: str = Field(
+        "", description="Mail server: `smtp://USER:PASSWORD@HOST:587` or `smtps://HOST`; secret."
+    )
+    mail_from: str = Field("", description="Sender of mails.")
+    mail_to: tuple[str, ...] = Field((), description="Who gets the mails.")
 
 
 class ModelSettings(_Section):
@@ -241,6 +320,8 @@ class Settings(_Section):
     datasets: Datasets = Datasets()
     privacy: Privacy = Privacy()
     access: Access = Access()
+    notify: Notify = Notify()
+    evidence: Evidence = Evidence()
     lineage: Lineage = Lineage()
     models: dict[str, ModelSettings] = Field(
         default_factory=lambda: {"games": ModelSettings()}, description="The models, by name."

@@ -11,38 +11,35 @@ from __future__ import annotations
 
 import getpass
 import sys
-import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from flyball import configuration
-from flyball.answers import Deployed, Ingested, Progress, RolledBack, Trained, Turn
+from flyball.answers import Ingested, Progress, Trained, Turn
 from flyball.domain.data import DataBatch, DatasetVersion
-from flyball.domain.deployment import Deployment
-from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 from flyball.errors import InvalidRequest
-from flyball.queries import Queries
+from flyball.plans import Plans
+from flyball.proofs import Proofs
+from flyball.reproductions import Reproductions
+from flyball.rollouts import Rollouts
 from flyball.settings import Settings
 from flyball.wiring import Platform, build
 from flyball.work import Work
 
 if TYPE_CHECKING:
+    from flyball.ab import AbTests
     from flyball.access.verbs import Access
     from flyball.data.verbs import Data
-    from flyball.steps.desk import Desk
-
-LOOK_EVERY_S = 0.02
-RESTORE_WITHIN_S = 15.0
+    from flyball.drills import Drills
 
 
-class Flyball(Queries):
+class Flyball(Rollouts, Reproductions, Proofs, Plans):
     """One installation, by its home. Cheap to make: nothing is opened before a verb needs it.
 
     Close it when done, or use it as a context manager.
@@ -81,6 +78,20 @@ class Flyball(Queries):
         from flyball.data.verbs import Data
 
         return Data(self.platform, self.actor, ingest=self.ingest)
+
+    @property
+    def ab(self) -> AbTests:
+        """A/B tests of the two versions of a rollout."""
+        from flyball.ab import AbTests
+
+        return AbTests(self.platform, self.actor, version=self._version)
+
+    @property
+    def drills(self) -> Drills:
+        """What can be rehearsed on the live system."""
+        from flyball.drills import Drills
+
+        return Drills(self.platform, self.actor)
 
     @property
     def access(self) -> Access:
@@ -189,28 +200,6 @@ class Flyball(Queries):
         done = self._work.done("validate", request, model, progress)
         return self.platform.records.get(ValidationReport, done["report"])
 
-    def deploy(self, model: str, version: str, *, progress: Progress | None = None) -> Deployed:
-        """A validated version into service, followed until its bake begins."""
-        request = {"version": self._version(model, version).id, "actor": self.actor}
-        return self._deployed(self._work.done("deploy", request, model, progress))
-
-    def rollback(self, model: str, *, reason: str = "") -> RolledBack:
-        """The previous good version serves again, at once, also while no control process runs."""
-        from flyball.loop.tasks import desk
-        from flyball.steps.rollback import rollback
-
-        bench = desk(self.platform, self._known(model), self.actor)
-        withdrawn = bench.route(model).champion or ""
-        began, why = bench.clock.now(), reason or f"decided by {self.actor}"
-        route = rollback(bench, model, reason=why, kind=EvidenceKind.DECISION)
-        return RolledBack(
-            model=model,
-            withdrawn=withdrawn,
-            serving=route.champion or "",
-            reason=why,
-            seconds=_acknowledged(bench, model, since=began),
-        )
-
     def set_rules(self, model: str, document: Mapping[str, Any]) -> Rules:
         """Put business rules in force, in place of those there are; serving follows in a second.
 
@@ -263,10 +252,6 @@ class Flyball(Queries):
             new=item["new"],
         )
 
-    def _deployed(self, item: Mapping[str, Any]) -> Deployed:
-        found = self.platform.records.get(Deployment, item["deployment"])
-        return Deployed(deployment=found, new=item["new"])
-
     def _turn(self, done: Mapping[str, Any]) -> Turn:
         return Turn(
             ingested=tuple(self._ingested(item) for item in done["batches"]),
@@ -274,19 +259,6 @@ class Flyball(Queries):
             report=self.platform.records.get(ValidationReport, done["validate"]["report"]),
             deployed=self._deployed(done["deploy"]) if done["deploy"] else None,
         )
-
-
-def _acknowledged(bench: Desk, model: str, *, since: datetime) -> float | None:
-    """Seconds until every worker served the restored version; None where not all did in time."""
-    from flyball.steps.rollback import restore
-
-    pause, waited = threading.Event(), 0.0
-    while waited <= RESTORE_WITHIN_S and bench.target.workers():
-        waited = (bench.clock.now() - since).total_seconds()
-        if restore(bench, model):
-            return waited
-        pause.wait(LOOK_EVERY_S)
-    return None
 
 
 def _user() -> str:

@@ -1,18 +1,19 @@
 """The only file that builds adapters: settings in, a platform out.
 
 Each part is built on its first use, because most commands need few of them and some are heavy
-(MLflow, DVC). The functions at the end are what ``Executor`` children are asked to call.
+(MLflow, DVC).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flyball import plugins
+from flyball.domain.facts import Facts
 from flyball.domain.privacy import Pseudonyms
 from flyball.domain.schema import Schema
 from flyball.domain.traffic import Answers
@@ -25,7 +26,8 @@ from flyball.ports import (
     Events,
     Executor,
     Lineage,
-    Model,
+    NoticeMarks,
+    Notifier,
     Records,
     ServedLists,
     Sources,
@@ -77,10 +79,22 @@ class Platform:
 
     @property
     def records(self) -> Records:
-        """Records and ledger."""
+        """Records and ledger, and signed evidence of every move of a version."""
         from flyball.storage.records import SqlRecords
+        from flyball.storage.signed import SignedRecords
+        from flyball.storage.signing import Signer
 
-        return self._once("records", lambda: SqlRecords(self._database()))
+        def records() -> Records:
+            signer = Signer(self.home, self.settings.evidence.key)
+            return SignedRecords(SqlRecords(self._database()), signer, self._facts)
+
+        return self._once("records", records)
+
+    def _facts(self, *known: Any) -> Facts:
+        """What evidence says of a version. See ``steps.bundles.gathered``."""
+        from flyball.steps.bundles import gathered
+
+        return gathered(*known, blobs=self.blobs)
 
     @property
     def events(self) -> Events:
@@ -154,6 +168,20 @@ class Platform:
         url = self.settings.lineage.url
         receiver = Receiver(url) if url else None
         return self._once("lineage", lambda: FileLineage(self.home / "lineage", receiver))
+
+    @property
+    def notifiers(self) -> tuple[Notifier, ...]:
+        """Who is told what happens."""
+        from flyball.notifiers.configured import configured
+
+        return self._once("notifiers", lambda: configured(self.settings.notify))
+
+    @property
+    def notice_marks(self) -> NoticeMarks:
+        """How far they were told."""
+        from flyball.storage.notice_marks import FileNoticeMarks
+
+        return self._once("notice marks", lambda: FileNoticeMarks(self.home / "notices"))
 
     @property
     def tracker(self) -> Tracker:
@@ -254,32 +282,3 @@ class Platform:
 def build(settings: Settings) -> Platform:
     """The platform of an installation. Touches nothing until a part is used."""
     return Platform(settings)
-
-
-def fit_candidate(request: Mapping[str, Any]) -> Any:
-    """In a child process: search, fit and package one candidate. See ``steps.train``."""
-    from flyball.steps.train import FitRequest, fit_candidate
-
-    asked = FitRequest(**request)
-    models: dict[str, type[Model]] = {name: plugins.model(name) for name in asked.families}
-    return fit_candidate(asked, application=plugins.application(asked.application), models=models)
-
-
-def experiment(request: Mapping[str, Any]) -> Any:
-    """In a child process: carry out an experiment. See ``steps.experiment``."""
-    from flyball.steps.experiment import ExperimentRequest, carried_out
-
-    asked = ExperimentRequest(**request)
-    return carried_out(
-        asked,
-        application=plugins.application(asked.application),
-        family=plugins.model(asked.family),
-    )
-
-
-def measure_scoring(request: Mapping[str, Any]) -> Any:
-    """In a child process: time the scoring of an artifact. See ``checks.latency``."""
-    from flyball.checks.latency import measure
-
-    application = plugins.application(request["application"])
-    return measure(application, Path(request["directory"]), requests=int(request["requests"]))

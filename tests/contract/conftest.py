@@ -10,7 +10,9 @@ from sqlalchemy.engine import Engine
 
 from flyball.storage.database import open_database
 
-pytest.register_assert_rewrite("flyball.testing.records", "flyball.testing.events")
+pytest.register_assert_rewrite(
+    "flyball.testing.records", "flyball.testing.events", "flyball.testing.notifiers"
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

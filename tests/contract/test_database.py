@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 import flyball.storage.migrations
+from flyball.domain.canonical import digest, plain
+from flyball.domain.deployment import Deployment
+from flyball.domain.routing import Route
+from flyball.domain.traffic import Window
 from flyball.errors import ConfigurationError, StorageUnavailable
 from flyball.ports import Change
 from flyball.storage.database import open_database, writing
 from flyball.storage.records import SqlRecords
 from flyball.storage.tables import REVISION, VERSION_TABLE, metadata
-from flyball.testing.builders import a_run, a_version, an_entry
+from flyball.storage.traffic import SqlEvents
+from flyball.testing.builders import (
+    NOON,
+    a_deployment,
+    a_route,
+    a_run,
+    a_version,
+    a_window,
+    an_entry,
+)
 
 Open = Callable[[str], Engine]
 FORK = multiprocessing.get_context("fork")
@@ -264,3 +281,72 @@ def _enter(url: str) -> None:
     engine = open_database(url)
     SqlRecords(engine).commit([], [an_entry()])
     engine.dispose()
+
+
+class TestWhatAnOlderReleaseWrote:
+    """Is read, and can be changed, after the upgrade."""
+
+    @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+    def test_of_routes_deployments_and_windows(
+        self, kind: str, tmp_path: Path, new_postgresql: Callable[..., str], opened: Open
+    ) -> None:
+        url = f"sqlite:///{tmp_path / 'old.sqlite'}"
+        if kind == "postgresql":
+            url = new_postgresql(empty=True)
+        engine = sa.create_engine(url)
+        route, deployment, window = a_route(), a_deployment(), a_window()
+        config = Config()
+        folder = Path(flyball.storage.migrations.__file__).parent
+        config.set_main_option("script_location", str(folder))
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0005")
+            for name, record in (("routes", route), ("deployments", deployment)):
+                _insert(connection, f"flyball_{name}", _before(record, SINCE_0006))
+            _insert(connection, "flyball_windows", _window_before(window))
+        engine.dispose()
+        upgraded = opened(url)
+        records = SqlRecords(upgraded)
+        read = records.get(Route, route.id)
+        assert read == route
+        switched = replace(read, generation=read.generation + 1)
+        records.commit([Change(value=switched, replacing=read)])
+        moved = replace(deployment, held="look")
+        records.commit([Change(value=moved, replacing=records.get(Deployment, deployment.id))])
+        assert SqlEvents(upgraded).windows("games", since=NOON) == [window]
+
+
+SINCE_0006 = {
+    "slow_above_s", "rehearsal_ends", "steps", "shifts", "held", "approved_by", "promoted_by",
+}  # fmt: skip
+
+
+def _before(record, new: set[str]) -> dict[str, object]:
+    """A record's row as it was written while it had no ``new`` fields."""
+    body = {key: value for key, value in plain(record).items() if key not in new}
+    return {
+        "id": record.id,
+        "model": record.model,
+        "digest": digest(body),
+        "body": json.dumps(body),
+        "written_at": "2026-03-01T12:00:00+00:00",
+    }
+
+
+def _window_before(window: Window) -> dict[str, object]:
+    body = {
+        key: value
+        for key, value in plain(window).items()
+        if key not in {"units", "units_below", "salt"}
+    }
+    return {
+        "worker": window.worker,
+        "start_us": int(window.start.timestamp() * 1_000_000),
+        "model": window.model,
+        "version": window.version,
+        "body": json.dumps(body),
+    }
+
+
+def _insert(connection: sa.Connection, table: str, row: dict[str, object]) -> None:
+    connection.execute(sa.table(table, *(sa.column(name) for name in row)).insert().values(row))

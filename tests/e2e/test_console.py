@@ -10,15 +10,16 @@ import httpx
 import pytest
 
 import console_home as homes
-from console_home import NEW, OLD
+from console_home import NEW, OLD, TRIED
 from console_process import Control, control
 from flyball import Flyball
+from flyball.domain.deployment import WAITS, Deployment, Phase
 from flyball.domain.routing import Route
 from flyball.testing import builders as make
 
 CHROMIUM = Path("/usr/bin/chromium")
 SEEN_MS = 60_000
-MODELS = (*(f"shop{number}" for number in range(1, 14)), "untouched")
+MODELS = (*(f"shop{number}" for number in range(1, 22)), "untouched")
 """One for each test that uses its history, and one that is left alone."""
 
 pytestmark = pytest.mark.xdist_group("console")
@@ -187,6 +188,89 @@ class TestRollingBack:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         champion(card, "1.0.0")
+
+
+class TestARollout:
+    """It is shown step by step, and an operator decides about it from the page."""
+
+    @pytest.fixture
+    def rolling(self, card: Any, installed: Flyball, model: str) -> Deployment:
+        """A rollout that the open card shows."""
+        one = homes.roll(installed, model)
+        card.get_by_text("Rollout of 1.2.0").wait_for()
+        return one
+
+    def decide(self, page: Any, card: Any, button: str, go: str, reason: str) -> None:
+        card.get_by_role("button", name=button).click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox").fill(reason)
+        dialog.get_by_role("button", name=go, exact=True).click()
+
+    def test_shows_its_steps_and_what_may_be_decided(self, card: Any, rolling: Deployment) -> None:
+        assert card.locator(".steps li").all_inner_texts() == ["5%", "25%", "50%", "100%"]
+        assert card.locator(".steps [aria-current=step]").inner_text() == "25%"
+        buttons = card.locator(".orders").get_by_role("button")
+        assert [text for text in buttons.all_inner_texts() if text] == [
+            "Hold…",
+            "Promote…",
+            "Abort…",
+        ]
+        assert "It answers 25% of the users, 1.1.0 the others." in card.inner_text()
+
+    def test_is_held_and_resumed(
+        self, page: Any, card: Any, installed: Flyball, rolling: Deployment
+    ) -> None:
+        self.decide(page, card, "Hold…", "Hold", "sale at noon")
+        card.get_by_text("sale at noon").first.wait_for()
+        card.get_by_role("button", name="Resume…").wait_for()
+        records = installed.platform.records
+        assert records.get(Deployment, rolling.id).held == "sale at noon"
+        self.decide(page, card, "Resume…", "Resume", "it is over")
+        card.get_by_role("button", name="Hold…").wait_for()
+        assert records.get(Deployment, rolling.id).held == ""
+
+    def test_is_aborted_and_leaves_the_card(
+        self, page: Any, card: Any, installed: Flyball, rolling: Deployment
+    ) -> None:
+        self.decide(page, card, "Abort…", "Abort", "odd covers")
+        card.get_by_text("Rollout of 1.2.0").wait_for(state="hidden")
+        found = installed.platform.records.get(Deployment, rolling.id)
+        assert (found.phase, found.detail) == (Phase.ROLLED_BACK, "odd covers")
+        page.get_by_text("1.2.0 was withdrawn").wait_for()
+
+    def test_that_waits_for_approval_is_approved(
+        self, page: Any, card: Any, installed: Flyball, model: str
+    ) -> None:
+        one = homes.roll(installed, model, held=WAITS)
+        card.get_by_text("waits for somebody to approve full traffic").wait_for()
+        self.decide(page, card, "Approve…", "Approve", "lists look right")
+        card.get_by_role("button", name="Approve…").wait_for(state="hidden")
+        approved = installed.platform.records.get(Deployment, one.id).approved_by
+        assert approved.startswith("operator:")
+
+    def test_decided_elsewhere_first_is_said_and_not_done_twice(
+        self, page: Any, card: Any, installed: Flyball, model: str, rolling: Deployment
+    ) -> None:
+        card.get_by_role("button", name="Promote…").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox").fill("looks good")
+        installed.abort(model, TRIED.name, reason="odd covers")
+        dialog.get_by_role("button", name="Promote", exact=True).click()
+        dialog.get_by_text("rolled back").wait_for()
+        assert installed.platform.records.get(Route, model).champion == NEW.name
+
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_fits_the_screen(
+        self, browser: Any, console: Control, installed: Flyball, model: str, width: int
+    ) -> None:
+        homes.roll(installed, model, held="a long reason " * 12)
+        context = browser.new_context(viewport={"width": width, "height": 844})
+        page = context.new_page()
+        page.goto(console.url)
+        region = page.get_by_role("region", name=model, exact=True)
+        region.get_by_text("Rollout of 1.2.0").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        context.close()
 
 
 class TestThePage:

@@ -79,6 +79,10 @@ def picture(home: Path) -> dict[str, Any]:
             for row in verbs.ledger()
         ],
         "verified": verbs.verify_ledger(),
+        "evidence": [
+            [move.bundle.move.target for move in verbs.verify(MODEL, version.name).moves]
+            for version in verbs.versions(MODEL)
+        ],
         "mlflow": _tracked(home / "mlflow.sqlite"),
         "models": _models(home),
         "dvc": (home / "data" / f"{MODEL}.dvc").read_text(),

@@ -11,8 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 import console_home as homes
-from console_home import NEW, OLD
+from console_home import NEW, OLD, TRIED
+from flyball.access.audit import Note
 from flyball.console.api import create_app
+from flyball.domain.deployment import WAITS, Deployment, Phase
 from flyball.domain.lifecycle import ModelVersion, State
 from flyball.domain.routing import Route
 from flyball.verbs import Flyball
@@ -158,7 +160,7 @@ class TestReports:
 
 
 class TestRollback:
-    """The one thing an operator can do here so far."""
+    """The version before comes back."""
 
     def test_puts_the_version_before_back(self, api: TestClient, installed: Flyball) -> None:
         answer = api.post("/api/models/games/rollback", json={"reason": "players complain"})
@@ -186,6 +188,101 @@ class TestRollback:
         answer = problem(api.post("/api/models/games/rollback", json=body), 422)
         assert answer["errors"]
         assert installed.platform.records.get(Route, "games").champion == NEW.name
+
+
+class Notes:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.all: list[Note] = []
+
+    def note(self, note: Note) -> None:
+        self.all.append(note)
+
+
+class TestARollout:
+    """How it stands, and what an operator decides about it."""
+
+    def test_stands_with_its_step_and_evidence(self, api: TestClient, installed: Flyball) -> None:
+        homes.roll(installed)
+        rollout = api.get("/api/models/games").json()["rollout"]
+        assert (rollout["step"], rollout["share"]) == (2, 0.25)
+        assert rollout["orders"] == ["hold", "promote", "abort"]
+        parts = rollout["standing"]["judgement"]["parts"]
+        assert [(part["what"], part["verdict"]) for part in parts] == [
+            ("errors", "pass"),
+            ("latency", "inconclusive"),
+        ]
+        assert rollout["standing"]["seen"]["requests"] == 412
+
+    def test_that_is_not_under_way_is_null(self, api: TestClient) -> None:
+        assert api.get("/api/models/games").json()["rollout"] is None
+
+    @pytest.mark.parametrize(
+        ("order", "held", "phase"),
+        [
+            ("hold", "", Phase.ROLLING),
+            ("resume", "sale at noon", Phase.ROLLING),
+            ("approve", WAITS, Phase.ROLLING),
+            ("promote", "", Phase.SWITCHING),
+            ("abort", "", Phase.ROLLED_BACK),
+        ],
+    )
+    def test_is_decided_about(
+        self, api: TestClient, installed: Flyball, order: str, held: str, phase: Phase
+    ) -> None:
+        homes.roll(installed, held=held)
+        asked = {"version": "1.2.0", "reason": " looked at it "}
+        answer = api.post(f"/api/models/games/{order}", json=asked)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert (body["order"], body["by"], body["reason"]) == (
+            order,
+            "operator:ada",
+            "looked at it",
+        )
+        assert body["version"]["name"] == TRIED.name
+        assert installed.platform.records.get(Deployment, "games/3").phase is phase
+        assert "looked at it" in [row.entry.reason for row in installed.ledger("games", limit=3)]
+
+    def test_a_version_is_archived(self, api: TestClient, installed: Flyball) -> None:
+        asked = {"version": OLD.name, "reason": "holds erased data"}
+        body = api.post("/api/models/games/archive", json=asked).json()
+        assert (body["version"]["state"], body["deployment"]) == ("archived", None)
+
+    @pytest.mark.parametrize("order", ["hold", "resume", "approve", "promote", "abort"])
+    def test_that_is_over_is_refused_with_what_there_is(self, api: TestClient, order: str) -> None:
+        asked = {"version": "1.1.0", "reason": "too late"}
+        body = problem(api.post(f"/api/models/games/{order}", json=asked), 409)
+        assert body["type"] == "urn:flyball:problem:deployment-error"
+        assert "games/2 has all traffic" in body["detail"]
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"version": "1.2.0"}, {"reason": "x"}, {"version": "1.2.0", "reason": " "}, []],
+    )
+    def test_needs_a_version_and_a_reason(
+        self, api: TestClient, installed: Flyball, body: Any
+    ) -> None:
+        homes.roll(installed)
+        assert problem(api.post("/api/models/games/abort", json=body), 422)["errors"]
+        assert installed.platform.records.get(Deployment, "games/3").phase is Phase.ROLLING
+
+    def test_of_a_version_that_there_is_not_is_404(self, api: TestClient) -> None:
+        asked = {"version": "9.9.9", "reason": "what"}
+        assert "9.9.9" in problem(api.post("/api/models/games/hold", json=asked), 404)["detail"]
+
+    def test_decisions_are_audited(self, installed: Flyball) -> None:
+        homes.roll(installed)
+        notes = Notes()
+        with TestClient(create_app(installed, notes), base_url=URL) as client:  # type: ignore[arg-type]
+            for reason in ("once", "twice"):
+                client.post("/api/models/games/hold", json={"version": "1.2.0", "reason": reason})
+        path = "/api/models/games/hold"
+        assert [(note.what, note.path, note.status) for note in notes.all] == [
+            ("admin", path, 200),
+            ("admin", path, 409),
+        ]
 
 
 class TestWhatIsNotThere:
@@ -284,6 +381,10 @@ class TestTheDocument:
             "/api/models/{model}/versions/{version}",
             "/api/models/{model}/versions/{version}/report",
             "/api/models/{model}/rollback",
+            *(
+                f"/api/models/{{model}}/{order}"
+                for order in ("hold", "resume", "approve", "promote", "abort", "archive")
+            ),
             "/api/deployments",
             "/api/ledger",
             "/api/ledger/verify",

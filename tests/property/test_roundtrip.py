@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.domain.access import ApiKey, Principal, RefreshFamily, SigningKey
+from flyball.domain.bundle import ChainTip, SignedBundle
 from flyball.domain.canonical import digest
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
 from flyball.domain.evidence import EvidenceKind
+from flyball.domain.judging import Standing
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, Slot, WorkerStatus
@@ -35,6 +37,9 @@ KINDS = (
     ModelVersion,
     ValidationReport,
     Deployment,
+    Standing,
+    SignedBundle,
+    ChainTip,
     WorkerStatus,
     ApiKey,
     Principal,

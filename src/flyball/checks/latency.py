@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from flyball.domain.validation import CheckResult, Verdict
 from flyball.ports import Application, CheckContext
 
-CHILD = "flyball.wiring:measure_scoring"
+CHILD = "flyball.children:measure_scoring"
 REQUESTS = 300
 WARM_UP = 30
 TIMEOUT_S = 120.0

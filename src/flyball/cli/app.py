@@ -8,7 +8,26 @@ from typing import Annotated
 import typer
 
 from flyball import __version__
-from flyball.cli import access, data, lab, ledger, lineage, look, loop, rules, setup, shown, up
+from flyball.cli import (
+    ab,
+    access,
+    data,
+    decisions,
+    drill,
+    history,
+    lab,
+    ledger,
+    lineage,
+    look,
+    loop,
+    plan,
+    reproduce,
+    rules,
+    setup,
+    shown,
+    up,
+    verify,
+)
 from flyball.cli.problems import document, usage
 
 app = typer.Typer(
@@ -37,7 +56,10 @@ def flyball(
     del version
 
 
-for _commands in (setup, up, loop, look, shown, rules, data, lab, access, lineage, ledger):
+for _commands in (
+    setup, up, loop, decisions, drill, ab, look, plan, reproduce, shown, rules, data, lab,
+    access, lineage, ledger, verify, history,
+):  # fmt: skip
     _commands.register(app)
 
 

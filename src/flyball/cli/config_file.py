@@ -92,7 +92,8 @@ def _toml(field: FieldInfo) -> str:
     default: Any = field.get_default(call_default_factory=True)
     if isinstance(default, timedelta):
         return f'"{_duration(default)}"'
-    return json.dumps(default if isinstance(default, bool | int | float | list) else str(default))
+    plain = isinstance(default, bool | int | float | list | tuple)
+    return json.dumps(default if plain else str(default))
 
 
 def _duration(value: timedelta) -> str:

@@ -26,6 +26,13 @@ def durable(cli: Cli) -> Iterator[None]:
     from flyball.telemetry import logs
 
     logs.configure(level="info" if cli.debug else "warning")
+    with leaving(cli, LINE):
+        yield
+
+
+@contextlib.contextmanager
+def leaving(cli: Cli, line: str) -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM say ``line`` and end the process at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -33,7 +40,7 @@ def durable(cli: Cli) -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         if sys.stderr.isatty():
             os.write(2, f"\r\n{_SHOW_CURSOR}".encode())
-        os.write(2, f"{LINE}\n".encode())
+        os.write(2, f"{line}\n".encode())
         cli.out.flush()
         os._exit(128 + number)
 

@@ -55,7 +55,10 @@ def register(app: typer.Typer) -> None:
     )  # fmt: skip
     command(app, train, example="flyball train games --trials 20 --timeout 300", around=durable)
     command(app, validate, example="flyball validate games 1.2.0", around=durable)
-    command(app, deploy, example="flyball deploy games 1.2.0", around=durable)
+    command(
+        app, deploy, around=durable,
+        example="flyball deploy games 1.2.0\nflyball deploy games 1.2.0 --strategy blue-green",
+    )  # fmt: skip
     command(
         app, rollback, example='flyball rollback games --reason "complaints about prices"',
         around=durable,
@@ -187,19 +190,36 @@ def deploy(
     model: Model,
     version: Version,
     strategy: Annotated[
-        Literal["blue-green"], typer.Option(help="How traffic moves to the version.")
-    ] = "blue-green",
+        Literal["canary", "blue-green"] | None,
+        typer.Option(
+            help="How traffic moves to the version: in steps that are judged, or all at once. "
+            "Default: canary, where another version serves and `rollout.steps` has more than one.",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait", help="Follow it live, or leave it to a running `flyball up`."
+        ),
+    ] = True,
 ) -> int:
     """Put a validated version into service.
 
-    Waits until every worker serves it. Exits with 1 if that fails; the previous version then
-    goes on serving.
+    Follows the rollout step by step until the version has all traffic. Exits with 1 if it fails or
+    is withdrawn; the previous version then goes on serving. Ctrl-C stops following, not the
+    rollout.
     """
+    from flyball.cli.following import followed
     from flyball.cli.views import turns
 
-    del strategy  # there is one so far, and the verb's default
+    if not wait:
+        workflow = cli.flyball.hand_over(model, version, strategy=strategy)
+        cli.answer({"workflow": workflow}, lambda: turns.handed_over(model, workflow))
+        return 0
     with follow("deploy") as progress:
-        done = cli.flyball.deploy(model, version, progress=progress)
+        begun = cli.flyball.deploy(model, version, strategy=strategy, progress=progress)
+    done = followed(cli, begun)
     cli.answer(done, lambda: turns.deployed(done))
     return NO if done.deployment.phase in _BADLY else 0
 
@@ -209,7 +229,10 @@ def rollback(
     model: Model,
     reason: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "",
 ) -> None:
-    """Let the previous good version serve again, at once."""
+    """Let the good version answer everybody again, at once.
+
+    That is the champion while a rollout is under way, and else the version before it.
+    """
     from flyball.cli.views import turns
 
     done = cli.flyball.rollback(model, reason=reason)

@@ -42,11 +42,16 @@ def shown(
     """
     from flyball.cli.views import shown as view
 
-    found = cli.flyball.shown(model, since=_period(since), out=out)
+    found = cli.flyball.shown(model, since=period(since), out=out)
     cli.answer(found, lambda: view.shown(found))
 
 
-def _period(text: str) -> timedelta:
+def period(text: str) -> timedelta:
+    """What ``--since`` names.
+
+    Raises:
+        InvalidRequest: it cannot be read.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     from flyball.settings import Duration

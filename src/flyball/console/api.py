@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flyball import __version__
 from flyball.access.audit import Audit
-from flyball.answers import ModelStatus, RolledBack, VersionDetails
+from flyball.answers import Decided, ModelStatus, RolledBack, VersionDetails
 from flyball.console import traffic
 from flyball.console.audited import Audited
 from flyball.console.guard import Guard
@@ -49,6 +49,17 @@ class RollbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "wrong"}]})
 
+    reason: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
+class DecisionRequest(BaseModel):
+    """Which version a decision is about, by its whole name or its number, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"version": "1.2.0", "reason": "odd"}]}
+    )
+
+    version: str = Field(min_length=1, max_length=100)
     reason: str = Field(min_length=1, max_length=500, pattern=r"\S")
 
 
@@ -103,7 +114,9 @@ def create_app(flyball: Flyball, audit: Audit | None = None) -> FastAPI:
         responses={200: {"content": {SVG: {}}}}, tags=["records"],
     )  # fmt: skip
     app.add_api_route(f"{version}/report", api.report, response_class=HTMLResponse, tags=["models"])
-    app.add_api_route(f"{models}/rollback", api.rollback, methods=["POST"], tags=["models"])
+    orders = (api.hold, api.resume, api.approve, api.promote, api.abort, api.archive)
+    for act in (api.rollback, *orders):
+        app.add_api_route(f"{models}/{act.__name__}", act, methods=["POST"], tags=["models"])
     app.add_api_route("/api/{path:path}", api.unknown, include_in_schema=False)
     return app
 
@@ -119,7 +132,7 @@ class ControlApi:
         return list(self._flyball.status().models)
 
     def model(self, model: ModelName) -> ModelStatus:
-        """How a model stands: route, champion, deployment, newest run, report and dataset."""
+        """How a model stands: route, champion, deployment, rollout, newest run, report, dataset."""
         return self._flyball.status(self._known(model)).models[0]
 
     def versions(self, model: ModelName) -> list[ModelVersion]:
@@ -138,8 +151,32 @@ class ControlApi:
         )
 
     def rollback(self, model: ModelName, asked: RollbackRequest) -> RolledBack:
-        """The previous good version serves again, at once."""
+        """The good version answers everybody again: a rollout ends, or the one before is back."""
         return self._flyball.rollback(self._known(model), reason=asked.reason.strip())
+
+    def hold(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A rollout keeps its share of the traffic until it is resumed."""
+        return self._flyball.hold(self._known(model), asked.version, reason=asked.reason.strip())
+
+    def resume(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A rollout that is held goes on."""
+        return self._flyball.resume(self._known(model), asked.version, reason=asked.reason.strip())
+
+    def approve(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A rollout may take full traffic, once the evidence suffices."""
+        return self._flyball.approve(self._known(model), asked.version, reason=asked.reason.strip())
+
+    def promote(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A rollout takes all traffic now, whatever was shown so far."""
+        return self._flyball.promote(self._known(model), asked.version, reason=asked.reason.strip())
+
+    def abort(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A rollout ends: the champion answers everybody again, at once."""
+        return self._flyball.abort(self._known(model), asked.version, reason=asked.reason.strip())
+
+    def archive(self, model: ModelName, asked: DecisionRequest) -> Decided:
+        """A version is taken out of use for good; not one that serves."""
+        return self._flyball.archive(self._known(model), asked.version, reason=asked.reason.strip())
 
     def deployments(self, model: SomeModel = None) -> list[Deployment]:
         """Deployments, the oldest first."""

@@ -22,6 +22,7 @@ from flyball.domain.validation import Decision, ValidationReport, Verdict
 GOOD, WATCH, BAD, PLAIN = "good", "watch", "bad", "plain"
 _PHASES = {
     Phase.LOADING: WATCH,
+    Phase.ROLLING: WATCH,
     Phase.SWITCHING: WATCH,
     Phase.BAKING: WATCH,
     Phase.DONE: GOOD,
@@ -76,7 +77,7 @@ def tone_of(state: State) -> str:
 def facts(model: ModelStatus, versions: Sequence[ModelVersion], now: datetime) -> tuple[Fact, ...]:
     """All statements there are about a model."""
     found = [
-        _standby(model, versions) if model.route else None,
+        _standby(model, versions) if model.route and not model.route.challenger_share else None,
         _rollout(model.deployment, now) if model.deployment else None,
         _validation(model.report, now) if model.report else None,
         _training(model.run, now) if model.run else None,
@@ -129,6 +130,8 @@ def _rollout(deployment: Deployment, now: datetime) -> Fact:
             detail = "watched for less than a minute more"
     elif deployment.phase is Phase.LOADING:
         detail = "workers load and smoke-test it"
+    elif deployment.phase is Phase.ROLLING:
+        detail = f"answers {100 * deployment.share:.3g}% of the users"
     elif deployment.phase is Phase.SWITCHING:
         detail = "workers switch to it"
     return Fact(

@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from flyball.console import chart
+from flyball.console.asking import Dialog
+from flyball.console.questions import BUTTONS, ordering, rolling_back
 from flyball.console.rendering import Pages, stylesheet
-from flyball.console.rollback import RollbackDialog
 from flyball.console.views import ModelView, PageView
 from flyball.console.watch import Watch
+from flyball.domain.underway import Order
 from flyball.errors import FlyballError
 from flyball.verbs import Flyball
 
@@ -80,8 +82,9 @@ class Console:
         for model in page.models:
             if model.name not in self._cards:
                 with self._models:
-                    dialog = RollbackDialog(self._flyball, model.name, self._now)
-                    self._cards[model.name] = ModelCard(model, self._pages, dialog)
+                    dialog = Dialog(self._now)
+                    card = ModelCard(model, self._pages, self._flyball, dialog)
+                    self._cards[model.name] = card
             self._cards[model.name].update(model)
 
     def fail(self, error: FlyballError) -> None:
@@ -103,16 +106,22 @@ class Console:
 class ModelCard:
     """One model's part of the page."""
 
-    def __init__(self, model: ModelView, pages: Pages, dialog: RollbackDialog) -> None:
-        self._pages, self._dialog = pages, dialog
+    def __init__(self, model: ModelView, pages: Pages, flyball: Flyball, dialog: Dialog) -> None:
+        self._model, self._pages, self._flyball, self._dialog = model, pages, flyball, dialog
         self._html: dict[str, ui.html] = {}
         self._drawn: Mapping[str, Any] | None = None
         with ui.element("section").classes("card model").props(f'aria-label="{model.name}"'):
             with ui.element("div").classes("title"):
                 ui.label(model.name).props("role=heading aria-level=2").classes("name")
                 self._subtitle = ui.label().classes("soft")
-                self._button = ui.button("Roll back…", on_click=dialog.open, color=None)
-                self._button.props("outline no-caps dense").classes("rollback")
+                self._button = ui.button("Roll back…", on_click=self._roll_back, color=None)
+                self._button.props("outline no-caps dense").classes("grave rollback")
+            self._rollout = ui.element("div").classes("rollout-box")
+            with self._rollout:
+                self._add("rollout")
+                with ui.element("div").classes("orders"):
+                    self._orders = {order: self._order(order) for order in BUTTONS}
+                self._add("evidence")
             with ui.element("div").classes("columns"):
                 with ui.element("div").classes("main-column"):
                     self._add("champion")
@@ -129,8 +138,11 @@ class ModelCard:
         """Show this."""
         for name, element in self._html.items():
             element.content = self._pages.html(name, model=model)
+        self._model = model
         self._subtitle.text = model.subtitle
-        self._dialog.update(model)
+        self._rollout.set_visibility(model.rollout is not None)
+        for order, button in self._orders.items():
+            button.set_visibility(model.rollout is not None and order in model.rollout.orders)
         self._button.set_visibility(model.back_to is not None)
         self._chart.set_visibility(bool(model.traffic_rows))
         drawn = chart.options(model.traffic)
@@ -139,6 +151,23 @@ class ModelCard:
             self._chart.options.clear()
             self._chart.options.update(drawn)
             self._chart.update()
+
+    def _order(self, order: Order) -> ui.button:
+        def ask() -> None:
+            if self._model.rollout is not None:
+                model, rollout = self._model.name, self._model.rollout
+                self._dialog.ask(ordering(self._flyball, model, order, rollout))
+
+        button = ui.button(BUTTONS[order], on_click=ask, color=None)
+        return button.props("outline no-caps dense").classes(
+            "grave order" if order is Order.ABORT else "order"
+        )
+
+    def _roll_back(self) -> None:
+        model = self._model
+        if model.champion and model.back_to:
+            serving = model.champion.label
+            self._dialog.ask(rolling_back(self._flyball, model.name, model.back_to, serving))
 
     def _add(self, name: str) -> None:
         self._html[name] = _html(name)

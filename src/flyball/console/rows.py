@@ -93,7 +93,8 @@ def versions_view(
     names = names[:METRICS_SHOWN]
     roles = {}
     if model.route:
-        roles = {model.route.standby: "standby", model.route.champion: "champion"}
+        beside = "challenger" if model.route.challenger_share > 0 else "standby"
+        roles = {model.route.standby: beside, model.route.champion: "champion"}
     return VersionsView(
         metric_names=tuple(names),
         rows=tuple(
@@ -148,7 +149,10 @@ def ledger_line(row: LedgerRow, model: str, now: datetime) -> LedgerLine:
     elif entry.action == "transition" and entry.before:
         what = f"{subject}: {entry.before} → {entry.after}"
     else:
-        change = " → ".join(part for part in (entry.before, entry.after) if part)
+        if subject.isdigit():
+            subject = f"rollout {subject}"
+        told = (part for part in (entry.before, entry.after) if part != entry.reason)
+        change = " → ".join(part for part in told if part and not part.startswith("{"))
         what = f"{entry.action} {subject}" + (f": {change}" if change else "")
     return LedgerLine(
         seq=row.seq,

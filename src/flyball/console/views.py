@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flyball.answers import ModelStatus, Served, Status
 from flyball.console.facts import Fact, Hint, facts, good_standby, hint, tone_of
+from flyball.console.rollout import RolloutView, rollout_view
 from flyball.console.rows import (
     LedgerLine,
     TrafficRow,
@@ -54,6 +55,7 @@ class ModelView:
 
     Attributes:
         back_to: the version that a rollback restores; None where there is none.
+        rollout: the one under way; None where none is.
         silence: what to do where nothing was asked of the model lately.
     """
 
@@ -68,6 +70,7 @@ class ModelView:
     versions: VersionsView
     ledger: tuple[LedgerLine, ...]
     back_to: Label | None
+    rollout: RolloutView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,7 @@ def _model(known: ModelFacts, status: Status, urls: Sequence[str], now: datetime
         versions=versions_view(model, versions, status.home, now),
         ledger=tuple(ledger_line(row, model.model, now) for row in reversed(known.ledger)),
         back_to=label(back_to.name) if back_to else None,
+        rollout=rollout_view(model.rollout, now) if model.rollout else None,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.doctor import entrance, machine, waiting
+from flyball.doctor import entrance, machine, notices, waiting
 from flyball.doctor.finding import Finding, Level, fail, ok, warn
 from flyball.errors import FlyballError
 from flyball.loop.lock import CONTROL, holder
@@ -41,6 +41,7 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield machine.port("port of the console", own, server.console_port, running=running)
     yield from let_in(platform, stored, readable=readable)
     yield waiting.spool(platform.home / "spool", server.spool, running=running)
+    yield from notices.notices(platform, readable=readable, running=running)
     yield ok("control process", str(who) if who else "not running; `flyball up` starts it")
     if readable:
         yield workers(platform, running=running)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from flyball.errors import DeploymentError
 
@@ -30,11 +31,46 @@ class Variant(StrEnum):
     CHALLENGER = "challenger"
 
 
+class Draw(NamedTuple):
+    """What is drawn for a unit (a user, or one request of nobody in particular) in a rollout.
+
+    Attributes:
+        bucket: uniform in [0, 1): the challenger answers where it is below its share.
+        tag: uniform in [0, 2**48), independent of the bucket: names the unit in windows. From it
+            nobody learns who it is, and not which version answers it either.
+    """
+
+    bucket: float
+    tag: int
+
+
+class Watch(NamedTuple):
+    """How a rollout is watched by those who answer.
+
+    Attributes:
+        salt: under which units are drawn.
+        slow_above_s: an answer that takes longer is slow, seconds.
+    """
+
+    salt: str
+    slow_above_s: float
+
+
+TAGS = 2**48
+"""Tags are below this."""
+
+
+def draw(unit: str, salt: str) -> Draw:
+    """The same unit and salt, the same draw, in every process."""
+    content = f"{salt}\x00{unit}".encode("utf-8", "surrogatepass")
+    raw = hashlib.blake2b(content, digest_size=14).digest()
+    bucket = (int.from_bytes(raw[:8], "big") >> 11) / 2.0**53  # a float holds no more below 1
+    return Draw(bucket, int.from_bytes(raw[8:], "big"))
+
+
 def bucket(user: str, salt: str) -> float:
     """A stable number in [0, 1) for a user: the same user and salt, the same number, everywhere."""
-    content = f"{salt}\x00{user}".encode("utf-8", "surrogatepass")
-    raw = hashlib.blake2b(content, digest_size=8).digest()
-    return (int.from_bytes(raw, "big") >> 11) / 2.0**53  # 53 bits: a float holds no more below 1
+    return draw(user, salt).bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +84,10 @@ class Route:
         live: the champion's slot.
         challenger_share: fraction of users that the other slot answers, in [0, 1].
         salt: of the sticky choice; a deployment's id, so that each rollout draws anew.
+        slow_above_s: while a rollout is watched: what counts as slow, seconds (the champion's
+            95th percentile, frozen when it began). None: nothing is watched, units are not kept.
+        rehearsal_ends: while a rollback is rehearsed, and the version that stands by serves for
+            that only: when the other serves again at the latest, UTC. None: nothing is rehearsed.
     """
 
     model: str
@@ -56,6 +96,8 @@ class Route:
     live: Slot
     challenger_share: float = 0.0
     salt: str = ""
+    slow_above_s: float | None = None
+    rehearsal_ends: datetime | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.challenger_share <= 1.0:
@@ -100,6 +142,15 @@ class Route:
             self, generation=self.generation + 1, slots=slots, challenger_share=0.0, salt=salt
         )
 
+    def shared(self, share: float, *, slow_above_s: float) -> Route:
+        """The next route: the other slot answers ``share`` of the users, and both are watched."""
+        return replace(
+            self,
+            generation=self.generation + 1,
+            challenger_share=share,
+            slow_above_s=slow_above_s,
+        )
+
     def switched(self) -> Route:
         """The next route: the other slot is live, the old champion stays loaded beside it.
 
@@ -111,14 +162,38 @@ class Route:
                 f"{self.model}: no second version is loaded to switch to; deploy one first"
             )
         return replace(
-            self, generation=self.generation + 1, live=self.live.other, challenger_share=0.0
+            self,
+            generation=self.generation + 1,
+            live=self.live.other,
+            challenger_share=0.0,
+            slow_above_s=None,
         )
+
+    def rehearsing(self, until: datetime) -> Route:
+        """The next route: the version that stands by is live, for a rehearsal only.
+
+        Raises:
+            DeploymentError: the other slot is empty.
+        """
+        return replace(self.switched(), rehearsal_ends=until)
+
+    def restored(self) -> Route:
+        """The next route, without the rehearsal; this one where nothing is rehearsed."""
+        if self.rehearsal_ends is None:
+            return self
+        return replace(self.switched(), rehearsal_ends=None)
 
     def unloaded(self, restored: str = "") -> Route:
         """The next route: the idle slot holds ``restored`` again, or nothing."""
         slots = {self.live: self.champion, self.live.other: restored}
         wanted = {slot: version for slot, version in slots.items() if version}
-        return replace(self, generation=self.generation + 1, slots=wanted, challenger_share=0.0)
+        return replace(
+            self,
+            generation=self.generation + 1,
+            slots=wanted,
+            challenger_share=0.0,
+            slow_above_s=None,
+        )
 
 
 def empty_route(model: str) -> Route:

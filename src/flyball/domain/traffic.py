@@ -194,6 +194,12 @@ class Window:
         requests, errors: answers in all, and those with a status of 500 or above.
         latency: counts by the buckets of ``flyball.stats.latency``; sums to ``requests``.
         feedback: events joined to this version, by type.
+        units: while a rollout is watched: tags (``routing.Draw``) of those whom this version
+            answered (``"seen"``) and to whom something happened (``"failed"``, ``"slow"``), each
+            once in the window, ascending. See ``domain.judging.Measure``.
+        units_below: of each measure, the lists are complete for tags below this, and hold none
+            from it on: a busy second keeps the lowest tags only. Absent: complete.
+        salt: of the route under which the units were drawn; empty where none are kept.
     """
 
     model: str
@@ -205,6 +211,9 @@ class Window:
     errors: int
     latency: tuple[int, ...]
     feedback: Mapping[str, int] = field(default_factory=dict)
+    units: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    units_below: Mapping[str, int] = field(default_factory=dict)
+    salt: str = ""
 
 
 def merged(windows: Iterable[Window]) -> Window | None:

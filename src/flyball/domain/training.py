@@ -103,6 +103,8 @@ class TrainingResult:
         why: why the winner won, in one sentence.
         standings: each family at its best, the highest value first.
         skipped: families that the data gave no reason to try, and why.
+        packages: what was installed, as ``name==version``, sorted; empty if unknown.
+        platform: what it was made on besides: Python, CPU, numeric libraries.
     """
 
     family: str
@@ -115,6 +117,8 @@ class TrainingResult:
     why: str = ""
     standings: tuple[Standing, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    platform: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,10 @@ class Slate:
         rules: RulesHere | None = None,
         now: datetime | None = None,
     ) -> None:
+        if scores.shape != fame.shape:
+            raise DeploymentError(
+                f"the model gave scores of shape {scores.shape}, the games are {len(fame)}"
+            )
         self.scores, self.barriers, self.calibration = scores, barriers, calibration
         self.fame = fame
         self._features, self._diversity = features, diversity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from flyball.domain.schema import Schema
     from flyball.games.business_rules import GameRules
-    from flyball.ports import Evaluation, Host, Inference, Model, Prepared, Servable, Tables
+    from flyball.games.servable import GamesServable
+    from flyball.ports import Asking, Evaluation, Host, Inference, Model, Prepared, Servable, Tables
 
 PROBED_PLAYERS = 64
 
@@ -116,6 +117,20 @@ class GamesApplication:
         from flyball.games.lists import Lists
 
         return GamesInference(host, Lists(host))
+
+    def ranked(
+        self, servable: GamesServable, asked: Sequence[Asking], rules: GameRules | None
+    ) -> list[list[str]]:
+        """The lists that a version would have answered; see ``flyball.ports.Ranks``."""
+        from flyball.games.answering import Question
+
+        questions = [
+            Question(
+                one.user, (), one.k, None, {"overlay": one.overlay, "rules": rules, "now": one.at}
+            )
+            for one in asked
+        ]
+        return [[item.game_id for item in found.items] for found in servable.answers(questions)]
 
     def scoring_probe(self, servable: Servable) -> Callable[[], None]:
         """Answers one known player at each call, going round over an even sample of them."""

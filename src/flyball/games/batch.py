@@ -107,7 +107,7 @@ class Batch:
             min_score=asked.min_score,
             diversity=asked.diversity,
         )
-        answering = Answering(self._host, ENDPOINT)
+        answering = Answering(self._host, ENDPOINT, call.deadline)
         limited(self._host, answering, call.caller, user_id)
         return Ask(answering, alone, call.trace)
 
@@ -152,10 +152,15 @@ async def in_turns(items: Sequence[T], deadline: float) -> AsyncIterator[Sequenc
         if time.monotonic() >= turn_ends:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            if time.monotonic() >= deadline:
-                raise DeadlinePassed(
-                    f"{done} of {len(items)} players were answered when the X-Request-Timeout was "
-                    "over; ask for fewer at once, or allow more time"
-                )
+            _check(deadline, done, len(items))
             turn_ends = time.monotonic() + SLICE_S
         yield items[done : done + AT_ONCE]
+    _check(deadline, len(items), len(items))
+
+
+def _check(deadline: float, done: int, players: int) -> None:
+    if time.monotonic() >= deadline:
+        raise DeadlinePassed(
+            f"{done} of {players} players were answered when the X-Request-Timeout was over; ask "
+            "for fewer at once, or allow more time"
+        )

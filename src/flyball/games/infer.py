@@ -121,7 +121,7 @@ class GamesInference:
         async for part in in_turns(rows, deadline):
             asks = []
             for row in part:
-                answering = _Pinned(self._host, pinned)
+                answering = _Pinned(self._host, pinned, deadline)
                 if row.user_id is not None:
                     limited(self._host, answering, caller, row.user_id)
                 asks.append(Ask(answering, _asked(row, wishes, filters), trace))
@@ -141,17 +141,19 @@ def _asked(row: _Row, wishes: Parameters, filters: Filters | None) -> Recommenda
 
 
 class _Pinned(Answering):
-    """Counts an answer; of a pinned version, if there is one."""
+    """Counts an answer; of a pinned version, if there is one, which was drawn for nobody."""
 
-    def __init__(self, host: Host, pinned: Choice | None) -> None:
-        super().__init__(host, ENDPOINT)
+    def __init__(self, host: Host, pinned: Choice | None, deadline: float) -> None:
+        super().__init__(host, ENDPOINT, deadline)
         self._pinned = pinned
 
-    def by(self, user: str) -> Choice:
+    def by(self, user: str | None) -> Choice:
         if self._pinned is None:
             return super().by(user)
-        self._choice = self._pinned
-        return self._pinned
+        choice = self._choice = self._pinned
+        if choice.watch is not None:
+            self._working(choice)
+        return choice
 
 
 def _rows(inputs: Mapping[str, Tensor]) -> Sequence[_Row]:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import structlog
 
-from flyball.errors import ConfigurationError
+from flyball.errors import ConfigurationError, DeploymentError
 from flyball.exchange import Reply
 from flyball.games.answering import NO_OVERLAY, Question, Wishes
 from flyball.games.replies import RecommendationsAnswer
+from flyball.games.soundness import check_sound
 
 if TYPE_CHECKING:
     from flyball.games.business_rules import GameRules
@@ -135,6 +136,7 @@ class Lists:
                 by_version[posed.choice.version].append((number, posed))
         for group in by_version.values():
             posed_here = [posed for _, posed in group]
+            self._working(posed_here)
             found = _answers(posed_here[0].choice, [posed.question for posed in posed_here])
             for (number, posed), answer in zip(group, found, strict=True):
                 try:
@@ -145,12 +147,19 @@ class Lists:
 
     def _posed(self, ask: Ask, nonce: str, rules: GameRules | None, now: datetime) -> _Posed:
         host, asked = self._host, ask.asked
-        # callers without a name are spread over the variants, as named ones are
+        # Callers without a name are drawn one by one, by what their answer's id tells later.
         user = None if asked.user_id is None else host.pseudonym(asked.user_id)
         choice = ask.answering.by(nonce if user is None else user)
         told = _wishes(asked, _overlay(host, user), rules, now)
         question = Question(user, asked.history, asked.k, asked.filters, told)
         return _Posed(ask, nonce, choice, question)
+
+    def _working(self, posed: Sequence[_Posed]) -> None:
+        """Tell who waits for whom, while a rollout is watched."""
+        choice = posed[0].choice
+        if choice.watch is not None:
+            units = [unit for each in posed for unit in each.choice.units]
+            self._host.working(choice.drawn_for(tuple(units)))
 
     def _reply(self, posed: _Posed, found: Answer | Exception, at_ms: int) -> Reply:
         """What goes out; notes it as shown."""
@@ -198,7 +207,7 @@ class Lists:
         answering.failed()
         for to, choice, ask in self._others(failed):
             try:
-                [found] = ask([posed.question])
+                [found] = _checked(choice, ask([posed.question]), [posed.question])
             except Exception as again:  # noqa: BLE001 - then the next one
                 _log().error("it failed as well", to=to, version=choice.version, exc_info=again)
                 continue
@@ -224,11 +233,27 @@ class Lists:
 def _answers(choice: Choice, questions: Sequence[Question]) -> Sequence[Answer | Exception]:
     """What a version answers. Where it fails with several, each is asked by itself."""
     try:
-        found: list[Answer] = choice.servable.answers(questions)
+        found = _checked(choice, choice.servable.answers(questions), questions)
     except Exception as error:  # noqa: BLE001 - whatever a model raises, the player gets a list
         if len(questions) == 1:
             return [error]
         return [_answers(choice, [question])[0] for question in questions]
+    return found
+
+
+def _checked(
+    choice: Choice, found: Sequence[Answer], questions: Sequence[Question]
+) -> Sequence[Answer]:
+    """What a version answered.
+
+    Raises:
+        DeploymentError: it may not go out. While a rollout is watched each list is looked at.
+    """
+    if len(found) != len(questions):
+        raise DeploymentError(f"{len(questions)} questions got {len(found)} answers")
+    if choice.watch is not None:
+        for answer, question in zip(found, questions, strict=True):
+            check_sound(answer, question.k)
     return found
 
 

@@ -22,7 +22,7 @@ from flyball.errors import InvalidRequest
 from flyball.exchange import Call, Endpoint, Reply, add
 from flyball.games import openapi
 from flyball.games.batch import ENDPOINT, Batch
-from flyball.games.counted import EVERYBODY, Answering, end_together
+from flyball.games.counted import Answering, end_together, too_late
 from flyball.games.lists import Ask, Lists, reply, wishes
 from flyball.games.messages import (
     LISTS,
@@ -119,10 +119,13 @@ class GamesApi:
 
     def recommend_together(self, calls: Sequence[Call]) -> list[Reply | Exception]:
         """``recommend``, to several callers in one pass."""
-        answerings = [Answering(self._host, "/v1/recommendations") for _ in calls]
+        answerings = [Answering(self._host, "/v1/recommendations", c.deadline) for c in calls]
         read_or_not = [self._asked(*each) for each in zip(answerings, calls, strict=True)]
         found = iter(self._lists.together([ask for ask in read_or_not if isinstance(ask, Ask)]))
         replies = [next(found) if isinstance(ask, Ask) else ask for ask in read_or_not]
+        for number, answering in enumerate(answerings):
+            if answering.late() and isinstance(replies[number], Reply):
+                replies[number] = too_late()
         end_together(self._host, answerings, replies)
         return replies
 
@@ -137,7 +140,7 @@ class GamesApi:
 
     async def recommend_to(self, call: Call) -> Reply:
         """Recommend games to a player. The filters are those of the request by POST."""
-        with Answering(self._host, "/v1/recommendations/{user_id}") as answering:
+        with Answering(self._host, "/v1/recommendations/{user_id}", call.deadline) as answering:
             user_id = read_texts(UserPath, call.path).user_id
             self._host.limit(call.caller, user_id)
             asked = read_texts(RecommendationQuery, call.values(LISTS))
@@ -155,7 +158,7 @@ class GamesApi:
 
         Ask with the filters, `k` and bounds of the list in question.
         """
-        with Answering(self._host, "/v1/why-not/{user_id}/{game_id}") as answering:
+        with Answering(self._host, "/v1/why-not/{user_id}/{game_id}", call.deadline) as answering:
             path = read_texts(WhyNotPath, call.path)
             asked = read_texts(RecommendationQuery, call.values(LISTS))
             user = self._host.pseudonym(path.user_id)
@@ -181,10 +184,10 @@ class GamesApi:
 
     async def similar(self, call: Call) -> Reply:
         """Games that players of one game like, or that are described alike; the likest first."""
-        with Answering(self._host, "/v1/games/{game_id}/similar") as answering:
+        with Answering(self._host, "/v1/games/{game_id}/similar", call.deadline) as answering:
             game_id = read_texts(GamePath, call.path).game_id
             asked = read_texts(SimilarQuery, call.values())
-            choice = answering.by(game_id)
+            choice = answering.by(None)
             servable: GamesServable = choice.servable
             found = servable.similar(game_id, asked.k, asked.content, self._host.rules())
             answer = SimilarAnswer(
@@ -202,17 +205,17 @@ class GamesApi:
 
         A game with such a title comes before one that is only described so.
         """
-        with Answering(self._host, "/v1/search") as answering:
+        with Answering(self._host, "/v1/search", call.deadline) as answering:
             asked = read_texts(SearchQuery, call.values())
-            choice = answering.by(EVERYBODY)
+            choice = answering.by(None)
             servable: GamesServable = choice.servable
             return reply(SearchAnswer(list(servable.search(asked.q, asked.k))), choice)
 
     async def games(self, call: Call) -> Reply:
         """Search the catalogue; pages by rising game id."""
-        with Answering(self._host, "/v1/games") as answering:
+        with Answering(self._host, "/v1/games", call.deadline) as answering:
             asked = read_texts(GamesQuery, call.values())
-            choice = answering.by(EVERYBODY)
+            choice = answering.by(None)
             servable: GamesServable = choice.servable
             page, following = servable.catalogue.find(
                 title=asked.title or None,
@@ -227,9 +230,9 @@ class GamesApi:
 
     async def game(self, call: Call) -> Reply:
         """What is known of one game."""
-        with Answering(self._host, "/v1/games/{game_id}") as answering:
+        with Answering(self._host, "/v1/games/{game_id}", call.deadline) as answering:
             game_id = read_texts(GamePath, call.path).game_id
-            choice = answering.by(EVERYBODY)
+            choice = answering.by(None)
             servable: GamesServable = choice.servable
             found = servable.catalogue.get(game_id)
             if found is None:

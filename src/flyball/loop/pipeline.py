@@ -43,7 +43,7 @@ class _Steps:
     tidy: Callable[[list[str]], None]
     train: Callable[[str, Mapping[str, Any], str], Plain]
     validate: Callable[[str, str], Plain]
-    deploy: Callable[[str, str, bool], Plain]
+    deploy: Callable[[str, str, bool, str], Plain]
 
 
 def _steps(parts: Parts) -> _Steps:
@@ -69,8 +69,8 @@ def _steps(parts: Parts) -> _Steps:
         return tasks.validate(parts, version, actor)
 
     @DBOS.step(name="deploy")
-    def deploy_one(version: str, actor: str, again: bool) -> Plain:
-        return tasks.deploy(parts, version, actor=actor, again=again, wait=pause)
+    def deploy_one(version: str, actor: str, again: bool, strategy: str) -> Plain:
+        return tasks.deploy(parts, version, actor=actor, again=again, wait=pause, strategy=strategy)
 
     return _Steps(
         ingest=ingest_one,
@@ -100,7 +100,7 @@ def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
     @DBOS.workflow(name="deploy")
     @carried
     def deploy(request: Plain) -> Plain:
-        return step.deploy(request["version"], request["actor"], True)
+        return step.deploy(request["version"], request["actor"], True, request.get("strategy", ""))
 
     @DBOS.workflow(name="run")
     @carried
@@ -112,7 +112,7 @@ def _workflows(step: _Steps, carried: Callable[[Body], Body]) -> None:
         report = step.validate(trained["version"], actor)
         turn = {"batches": batches, "train": trained, "validate": report, "deploy": None}
         if report["decision"] == Decision.PROMOTE:
-            turn["deploy"] = step.deploy(trained["version"], actor, False)
+            turn["deploy"] = step.deploy(trained["version"], actor, False, "")
         return turn
 
 

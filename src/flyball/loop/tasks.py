@@ -24,8 +24,8 @@ from flyball.steps.origin import INCOMING, Origin
 from flyball.steps.train import train as train_step
 from flyball.steps.validate import validate as validate_step
 
-_FOLLOWED = FINAL | {Phase.BAKING}
-"""A deployment is followed until it is in one of these."""
+_FOLLOWED = FINAL | {Phase.BAKING, Phase.ROLLING}
+"""A deployment is followed until it is in one of these: a rolling one is the controller's."""
 
 Plain: TypeAlias = dict[str, Any]
 Wait: TypeAlias = Callable[[], None]
@@ -37,6 +37,7 @@ def desk(parts: Parts, model: str, actor: str, *, since: datetime | None = None)
     return Desk(
         records=parts.records,
         target=parts.target,
+        events=parts.events,
         clock=parts.clock,
         rollout=parts.model(model).rollout,
         actor=actor,
@@ -132,12 +133,15 @@ def validate(parts: Parts, version_id: str, actor: str) -> Plain:
     return {"report": report.id, "decision": str(report.decision)}
 
 
-def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait) -> Plain:
-    """A version into service, followed until its bake begins.
+def deploy(
+    parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait, strategy: str = ""
+) -> Plain:
+    """A version into service, followed until its bake or the first step of its rollout begins.
 
     Args:
         again: deploy also a version that was deployed before and does not serve now (an
             operator's wish); the pipeline does not.
+        strategy: see ``steps.deploy.begin``.
 
     Raises:
         DeploymentError: it could not be deployed; the version before goes on serving.
@@ -149,7 +153,7 @@ def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait
         announce(parts, version.model)
         return {"deployment": settled.id, "phase": str(settled.phase), "new": False}
     with parts.target.at_least_one_worker():
-        deployment = deploying.begin(bench, version, strategy="blue-green")
+        deployment = deploying.begin(bench, version, strategy=strategy)
         deployment = _followed(bench, deployment, wait)
     while deployment.phase not in _FOLLOWED:
         with parts.target.at_least_one_worker():
@@ -161,7 +165,7 @@ def deploy(parts: Parts, version_id: str, *, actor: str, again: bool, wait: Wait
 
 
 def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment | None:
-    """The deployment that already answers the wish: it serves, or its rollout ended badly."""
+    """The deployment that already answers the wish: it serves, is on its way, or ended badly."""
     past = [
         deployment
         for deployment in bench.records.find(Deployment, model=version.model)
@@ -169,6 +173,8 @@ def _settled(bench: Desk, version: ModelVersion, *, again: bool) -> Deployment |
     ]
     if not past or past[-1].phase in (Phase.LOADING, Phase.SWITCHING):
         return None
+    if past[-1].phase is Phase.ROLLING:
+        return past[-1]
     serves = bench.route(version.model).champion == version.name
     return past[-1] if serves or not again else None
 

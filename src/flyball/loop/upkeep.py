@@ -35,7 +35,8 @@ def wanted(records: Records, model: str) -> tuple[str | None, str | None]:
         for version in records.find(ModelVersion, model=model)
         if version.state in _WAITING and version.name not in tried
     ]
-    return route.champion if route else None, waiting[-1] if waiting else None
+    champion = route.restored().champion if route else None  # a rehearsal is no other champion
+    return champion, waiting[-1] if waiting else None
 
 
 def announce(parts: Parts, model: str) -> None:

@@ -27,6 +27,9 @@ from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
 
 POLL_S = 0.2
+WATCHED_POLL_S = 0.05
+"""While a rollout is watched: a version that is withdrawn answers nobody soon after."""
+
 HEARTBEAT_S = 1.0
 RETRY_S = 1.0
 """Seconds until a load that failed because storage was away is tried again."""
@@ -105,8 +108,26 @@ class Follower:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.tick()
-            self._wake.wait(POLL_S)
-            self._wake.clear()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait until it is time to look again: at once where somebody wants it or a route moved."""
+        ends = time.monotonic() + POLL_S
+        while (left := ends - time.monotonic()) > 0.0:
+            watched = any(s.watched for s in self._slots.values())
+            if self._wake.wait(min(left, WATCHED_POLL_S) if watched else left):
+                break
+            if watched and self.moved():
+                break
+        self._wake.clear()
+
+    def moved(self) -> bool:
+        """Whether a route is not the one that is followed; no, while the database is away."""
+        try:
+            routes = self._records.find(Route)
+        except FlyballError:
+            return False  # the next tick says so
+        return any(r.model in self._slots and not self._slots[r.model].follows(r) for r in routes)
 
     def tick(self) -> None:
         """Read the routes, start what must be loaded, report."""

@@ -77,19 +77,38 @@ class ModelHost:
         if self._limit_user is not None:
             self._limit_user(caller, user)
 
-    def choose(self, user: str) -> Choice:
-        """The version that answers this user now.
+    def choose(self, user: str | None) -> Choice:
+        """The version that answers this user now; None: nobody is named.
 
         Raises:
             NotServing: no version of the model is loaded yet.
         """
         snapshot = self.slots.snapshot
         if snapshot is None:
-            raise NotServing(
-                f"no version of {self.model} is loaded yet; try again in a second "
-                f"(if none was deployed: flyball run {self.model} SOURCE)"
-            )
+            raise self._nothing()
         return snapshot.choose(user)
+
+    def champion(self) -> Choice:
+        """The version that serves, drawn for nobody.
+
+        Raises:
+            NotServing: no version of the model is loaded yet.
+        """
+        snapshot = self.slots.snapshot
+        if snapshot is None:
+            raise self._nothing()
+        return snapshot.champion
+
+    def _nothing(self) -> NotServing:
+        return NotServing(
+            f"no version of {self.model} is loaded yet; try again in a second "
+            f"(if none was deployed: flyball run {self.model} SOURCE)"
+        )
+
+    def working(self, choice: Choice | None) -> None:
+        """This process works on answers of this choice from here on; see ``ports.Host``."""
+        if self._windows is not None:
+            self._windows.working(self.model, choice)
 
     def beside(self, choice: Choice) -> Choice | None:
         """The other version that is loaded, if any: it may answer where this one failed."""
@@ -106,7 +125,15 @@ class ModelHost:
         """Count an answer in metrics and windows, or several that took the same time together."""
         self._metrics.served(self.model, choice.version, endpoint, seconds, status, answers=answers)
         if self._windows is not None:
-            self._windows.count(self.model, choice.version, seconds, status, answers=answers)
+            self._windows.count(
+                self.model,
+                choice.version,
+                seconds,
+                status,
+                answers=answers,
+                watch=choice.watch,
+                units=choice.units,
+            )
 
     def shown(
         self,

@@ -179,7 +179,7 @@ def _loaded(host: Host) -> dict[str, Choice]:
     Raises:
         NotFound: there is none yet (HTTP 503).
     """
-    choice = host.choose("")
+    choice = host.champion()
     other = host.beside(choice)
     return {each.version: each for each in (choice, other) if each is not None}
 

@@ -6,11 +6,15 @@ threads and ends with that reference being replaced: a request sees the old stat
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, replace
 
-from flyball.domain.routing import Route, SlotPhase, SlotStatus, Variant
+from flyball.domain.routing import Route, SlotPhase, SlotStatus, Variant, Watch, draw
 from flyball.ports import Choice, Servable
+
+NOBODY = 8
+"""Random bytes that name the unit of a request of nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +39,24 @@ class Snapshot:
     Attributes:
         route: the route in force.
         champion, challenger: the prepared choices; without a challenger the champion answers all.
+        draws: whether it matters who asks: there is a share for the challenger, or a rollout is
+            watched.
     """
 
     route: Route
     champion: Choice
     challenger: Choice | None
+    draws: bool
 
-    def choose(self, user: str) -> Choice:
-        """The version that answers this user."""
-        if self.challenger is not None and self.route.variant(user) is Variant.CHALLENGER:
-            return self.challenger
-        return self.champion
+    def choose(self, user: str | None) -> Choice:
+        """The version that answers this user; of nobody each request is drawn by itself."""
+        if not self.draws:
+            return self.champion
+        unit = os.urandom(NOBODY).hex() if user is None else user
+        drawn, chosen = draw(unit, self.route.salt), self.champion
+        if self.challenger is not None and drawn.bucket < self.route.challenger_share:
+            chosen = self.challenger
+        return chosen if chosen.watch is None else chosen.drawn_for((drawn.tag,))
 
     def beside(self, choice: Choice) -> Choice | None:
         """The other version that is loaded, if there is one: it may answer where this one fails."""
@@ -76,6 +87,15 @@ class Slots:
         """The route that is wanted; None while none is known."""
         return self._route
 
+    @property
+    def watched(self) -> bool:
+        """Whether a rollout is watched, by the route that is wanted."""
+        return self._route is not None and self._route.slow_above_s is not None
+
+    def follows(self, route: Route) -> bool:
+        """Whether this very route is wanted."""
+        return self._route is not None and self._route.generation == route.generation
+
     def follow(self, route: Route) -> list[str]:
         """Want another route; returns the versions to load for it, the live one first.
 
@@ -83,7 +103,7 @@ class Slots:
         another chance.
         """
         with self._lock:
-            if self._route is not None and self._route.generation == route.generation:
+            if self.follows(route):
                 return []
             self._route = route
             self._failed.clear()
@@ -157,7 +177,9 @@ class Slots:
             self.snapshot, self.applied = None, route.generation
         elif self.snapshot is None and (stand_in := live or self._stand_in(route, other)):
             # A fresh worker answers with what it has; it does not claim to have the route.
-            self._apply(replace(route, challenger_share=0.0), stand_in, None)
+            # Nor does it say whom it answered: that is not how they were drawn.
+            alone = replace(route, challenger_share=0.0, slow_above_s=None)
+            self._apply(alone, stand_in, None)
         self._drop_unwanted(route)
 
     def _stand_in(self, route: Route, other: Loaded | None) -> Loaded | None:
@@ -165,10 +187,16 @@ class Slots:
 
     def _apply(self, route: Route, live: Loaded, other: Loaded | None) -> None:
         share = 0.0 if other is None else route.challenger_share
+        slow = route.slow_above_s
+        watch = None if slow is None else Watch(route.salt, slow)
+        challenger = None
+        if other is not None:
+            challenger = _choice(other, Variant.CHALLENGER, share, watch)
         self.snapshot = Snapshot(
             route=route,
-            champion=_choice(live, Variant.CHAMPION, 1.0 - share),
-            challenger=None if other is None else _choice(other, Variant.CHALLENGER, share),
+            champion=_choice(live, Variant.CHAMPION, 1.0 - share, watch),
+            challenger=challenger,
+            draws=share > 0.0 or watch is not None,
         )
 
     def _drop_unwanted(self, route: Route) -> None:
@@ -179,5 +207,11 @@ class Slots:
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in keep}
 
 
-def _choice(loaded: Loaded, variant: Variant, share: float) -> Choice:
-    return Choice(servable=loaded.servable, version=loaded.version, variant=variant, share=share)
+def _choice(loaded: Loaded, variant: Variant, share: float, watch: Watch | None) -> Choice:
+    return Choice(
+        servable=loaded.servable,
+        version=loaded.version,
+        variant=variant,
+        share=share,
+        watch=watch,
+    )

@@ -18,12 +18,22 @@ from flyball.domain.validation import Verdict
 from flyball.errors import DeploymentError
 from flyball.ports import Change
 from flyball.steps.desk import Desk, evidence_of
+from flyball.steps.rehearsal import give_way
+from flyball.steps.shares import start
+from flyball.steps.switching import switch
+
+BLUE_GREEN, CANARY = "blue-green", "canary"
 
 
-def begin(desk: Desk, version: ModelVersion, *, strategy: str) -> Deployment:
+def begin(desk: Desk, version: ModelVersion, *, strategy: str = "") -> Deployment:
     """Record the wish that ``version`` serve: it is wanted in the idle slot from now on.
 
     The same version's unfinished deployment is returned as it is.
+
+    Args:
+        strategy: ``"canary"`` takes the steps of the settings, ``"blue-green"`` all at once.
+            Default: a canary, where the settings have steps. Where nothing serves yet there is
+            nothing to compare with, and any rollout is blue-green.
 
     Raises:
         DeploymentError: the version has not passed validation, or another rollout is under way.
@@ -64,7 +74,12 @@ def _advice(version: ModelVersion) -> str:
 def _record_wish(
     desk: Desk, version: ModelVersion, past: Sequence[Deployment], strategy: str
 ) -> Deployment:
+    give_way(desk, version.model)
     now, route = desk.clock.now(), desk.route(version.model)
+    steps = desk.rollout.steps
+    if strategy == BLUE_GREEN or route.champion is None:
+        steps = (1.0,)
+    strategy = CANARY if len(steps) > 1 else BLUE_GREEN
     wish = Deployment(
         model=version.model,
         version=version.name,
@@ -74,6 +89,7 @@ def _record_wish(
         strategy=strategy,
         started_at=now,
         moved_at=now,
+        steps=steps,
     )
     entry = Entry(
         at=now,
@@ -94,6 +110,8 @@ def _record_wish(
 def advance(desk: Desk, deployment: Deployment) -> Deployment:
     """Move a deployment as far as one look at the workers allows; unchanged while they are at it.
 
+    A rolling one is moved by ``rolling.roll``, which also looks at its traffic.
+
     Raises:
         StaleWrite: another process moved it first; read it again.
     """
@@ -113,54 +131,18 @@ def _switch_when_loaded(desk: Desk, deployment: Deployment) -> Deployment:
     began = max(deployment.started_at, desk.since or deployment.started_at)
     waited = desk.clock.now() - began
     match verdict:
+        case Verdict.PASS if deployment.steps[0] < 1.0:
+            return start(desk, deployment, detail)
         case Verdict.PASS:
-            return _switch(desk, deployment, route, detail)
+            evidence = evidence_of(EvidenceKind.SMOKE, deployment.id, detail)
+            return switch(desk, deployment, detail, evidence)
         case Verdict.FAIL:
             return _fail(desk, deployment, route, detail)
         case _ if waited > desk.rollout.load_timeout:
             limit = f"{desk.rollout.load_timeout.total_seconds():g} s"
-            return _give_up(desk, deployment, route, f"not loaded within {limit}: {detail}")
+            return give_up(desk, deployment, f"not loaded within {limit}: {detail}")
         case _:
             return deployment
-
-
-def _switch(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
-    """The switch itself: one row. The old champion stays loaded in the other slot."""
-    version = desk.version(deployment)
-    evidence = evidence_of(EvidenceKind.SMOKE, deployment.id, detail)
-    after = deployment.moved(Phase.SWITCHING, at=desk.clock.now())
-    moved = version.moved(State.PRODUCTION, evidence)
-    settled, entries = _superseded(desk, deployment)
-    desk.records.commit(
-        [
-            Change(value=after, replacing=deployment),
-            Change(value=route.switched(), replacing=route),
-            Change(value=moved, replacing=version),
-            *settled,
-        ],
-        [
-            *entries,
-            desk.transition(version, moved, evidence, detail),
-            desk.routed(deployment, deployment.replaces, deployment.version, detail, evidence),
-        ],
-    )
-    return after
-
-
-def _superseded(desk: Desk, by: Deployment) -> tuple[list[Change], list[Entry]]:
-    """A bake cut short by a newer deployment ends: its version stays good to go back to."""
-    changes, entries = [], []
-    for old in desk.records.find(Deployment, model=by.model):
-        if old.phase is not Phase.BAKING:
-            continue
-        reason = f"superseded by deployment {by.id} before its bake ended"
-        version = desk.version(old)
-        evidence = evidence_of(EvidenceKind.DECISION, by.id, reason)
-        moved = version.moved(State.PRODUCTION, evidence)
-        done = old.moved(Phase.DONE, at=desk.clock.now(), detail=reason)
-        changes += [Change(value=done, replacing=old), Change(value=moved, replacing=version)]
-        entries.append(desk.transition(version, moved, evidence, reason))
-    return changes, entries
 
 
 def _fail(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
@@ -180,8 +162,9 @@ def _fail(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Depl
     return after
 
 
-def _give_up(desk: Desk, deployment: Deployment, route: Route, detail: str) -> Deployment:
+def give_up(desk: Desk, deployment: Deployment, detail: str) -> Deployment:
     """Nobody said that the version is bad, so it stays in staging and may be deployed again."""
+    route = desk.route(deployment.model)
     after = deployment.moved(Phase.FAILED, at=desk.clock.now(), detail=detail)
     unloaded = route.unloaded(deployment.displaced)
     entry = Entry(
@@ -209,16 +192,12 @@ def _bake_when_applied(desk: Desk, deployment: Deployment) -> Deployment:
     now, version = desk.clock.now(), desk.version(deployment)
     evidence = evidence_of(EvidenceKind.APPLIED, deployment.id, detail)
     after = deployment.moved(Phase.BAKING, at=now, bake_until=now + desk.rollout.bake)
-    moved = version.moved(State.MONITORING, evidence)
-    retired, entries = _retired(desk, route, evidence)
-    desk.records.commit(
-        [
-            Change(value=after, replacing=deployment),
-            Change(value=moved, replacing=version),
-            *retired,
-        ],
-        [desk.transition(version, moved, evidence, detail), *entries],
-    )
+    changes, entries = _retired(desk, route, evidence)
+    if version.state is State.PRODUCTION:  # else it is monitored since its first traffic
+        moved = version.moved(State.MONITORING, evidence)
+        changes = [Change(value=moved, replacing=version), *changes]
+        entries = [desk.transition(version, moved, evidence, detail), *entries]
+    desk.records.commit([Change(value=after, replacing=deployment), *changes], entries)
     return after
 
 

@@ -13,8 +13,8 @@ from flyball.domain.evidence import Evidence, EvidenceKind
 from flyball.domain.ledger import Entry
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, empty_route
-from flyball.errors import IllegalTransition, NotFound, StaleWrite
-from flyball.ports import Clock, Records, Target
+from flyball.errors import DeploymentError, IllegalTransition, NotFound, StaleWrite
+from flyball.ports import Clock, Events, Records, Target
 from flyball.settings import Rollout
 
 
@@ -23,7 +23,7 @@ class Desk:
     """Whose hand moves deployments, and with what.
 
     Attributes:
-        records, target, clock: the ports.
+        records, target, events, clock: the ports.
         rollout: the model's settings.
         actor: who, for the ledger.
         since: when this process began to look. Time before it, in which perhaps nobody did (a kill
@@ -32,6 +32,7 @@ class Desk:
 
     records: Records
     target: Target
+    events: Events
     clock: Clock
     rollout: Rollout
     actor: str
@@ -52,11 +53,11 @@ class Desk:
         ``read`` before it has changed too, that was a race and not a mistake.
 
         Raises:
-            StaleWrite: instead of IllegalTransition, where ``read`` is no longer what is stored.
+            StaleWrite: instead of either error, where ``read`` is no longer what is stored.
         """
         try:
             yield
-        except IllegalTransition as error:
+        except (IllegalTransition, DeploymentError) as error:
             if self.records.get(type(read), read.id) == read:
                 raise
             raise StaleWrite(
@@ -66,6 +67,10 @@ class Desk:
     def version(self, deployment: Deployment) -> ModelVersion:
         """The version that a deployment is about."""
         return self.records.get(ModelVersion, f"{deployment.model}/{deployment.version}")
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """All versions of a model, the oldest first."""
+        return self.records.find(ModelVersion, model=model)
 
     def transition(
         self, before: ModelVersion, after: ModelVersion, evidence: Evidence, reason: str
@@ -80,6 +85,19 @@ class Desk:
         """The ledger's entry for a change of the serving version: what ``served`` reads."""
         return self._entry("route", deployment, before, after, reason=reason, evidence=evidence)
 
+    def noted(
+        self,
+        action: str,
+        deployment: Deployment,
+        *,
+        before: str = "",
+        after: str = "",
+        reason: str,
+        evidence: Evidence | None = None,
+    ) -> Entry:
+        """The ledger's entry for what else befalls a rollout: shift, hold, resume, approve."""
+        return self._entry(action, deployment, before, after, reason=reason, evidence=evidence)
+
     def _entry(
         self,
         action: str,
@@ -88,7 +106,7 @@ class Desk:
         after: str,
         *,
         reason: str,
-        evidence: Evidence,
+        evidence: Evidence | None,
     ) -> Entry:
         return Entry(
             at=self.clock.now(),

@@ -17,7 +17,7 @@ from flyball.errors import ConfigurationError, NotFound
 from flyball.ports import Application, Datasets, Executor, Model, Records
 from flyball.steps.fit import read_tables
 
-CHILD = "flyball.wiring:experiment"
+CHILD = "flyball.children:experiment"
 
 WITHIN_S = 3600.0
 """An experiment fits its model a few times; what takes longer hangs."""

@@ -14,13 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError as WrongConfig
+
 from flyball import checkpoints
 from flyball.domain.canonical import plain
 from flyball.domain.training import SearchBudget, Trial
-from flyball.errors import StorageUnavailable, TrainingError
+from flyball.errors import ConfigurationError, StorageUnavailable, TrainingError
 from flyball.ports import Application, Model, Prepared, Progress
-from flyball.steps.manifest import Manifest, code_fingerprint, environment_digest, write_manifest
+from flyball.steps.manifest import (
+    Manifest,
+    code_fingerprint,
+    environment_digest,
+    packages,
+    write_manifest,
+)
 from flyball.steps.search import SearchOutcome, search
+from flyball.steps.surroundings import platform_facts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,6 +55,8 @@ class FitRequest:
         study_url, study_name: the search's checkpoint.
         out: a directory to make; what is in it is replaced. Long fits keep checkpoints beside it.
         earlier: what did well in earlier runs (see ``flyball.steps.warm``).
+        winner: the ``family`` and ``hyperparameters`` to fit without a search; None: search.
+        threads: for BLAS; 0: as many as this process may use cores.
     """
 
     model: str
@@ -61,6 +72,8 @@ class FitRequest:
     study_name: str
     out: str
     earlier: Sequence[Mapping[str, Any]] = ()
+    winner: Mapping[str, Any] | None = None
+    threads: int = 0
 
 
 def fit_candidate(
@@ -80,16 +93,17 @@ def fit_candidate(
         progress: also called as each trial ends.
 
     Returns:
-        JSON: family, architecture, hyperparameters, metrics, split, threads, code, trials, and of
-        the search ``why`` the winner won, ``standings`` and ``skipped``.
+        JSON: family, architecture, hyperparameters, metrics, split, threads, code, packages,
+        platform, trials, and of the search ``why`` the winner won, ``standings`` and ``skipped``.
 
     Raises:
+        ConfigurationError: the family does not take the hyperparameters of ``winner``.
         TrainingError: the data is too little, or no trial came to its end.
         StorageUnavailable: ``out`` or the checkpoint cannot be written.
     """
     from threadpoolctl import threadpool_limits
 
-    threads = _cores()
+    threads = request.threads or _cores()
     out = _emptied(Path(request.out))
     resumable = out.with_name(f"{out.name}-checkpoints")  # what is in ``out`` is replaced
     tables = read_tables(request.tables)
@@ -169,6 +183,8 @@ def _searched(
     prepared: Prepared,
     report: Progress,
 ) -> SearchOutcome:
+    if request.winner is not None:
+        return _given(request.winner, models)
     return search(
         application,
         models,
@@ -181,6 +197,20 @@ def _searched(
         objective=request.objective,
         earlier=request.earlier,
     )
+
+
+def _given(winner: Mapping[str, Any], models: Mapping[str, type[Model]]) -> SearchOutcome:
+    """The outcome of a search that was done before."""
+    family = winner["family"]
+    try:
+        config = models[family].Config.model_validate(dict(winner["hyperparameters"]))
+    except WrongConfig as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(
+            f"the installed {family} cannot be fitted with these hyperparameters ({wrong}); "
+            "install the Flyball that trained the version"
+        ) from error
+    return SearchOutcome(family=family, config=config, trials=(), why="", standings=())
 
 
 def _emptied(out: Path) -> Path:
@@ -216,4 +246,6 @@ def _written(out: Path, manifest: Manifest, found: SearchOutcome) -> dict[str, A
         "why": found.why,
         "standings": plain(found.standings),
         "skipped": plain(found.skipped),
+        "packages": list(packages()),
+        "platform": platform_facts(),
     }

@@ -99,7 +99,7 @@ def file_digests(directory: Path) -> dict[str, str]:
     """SHA-256 (hex) of every file below ``directory`` but the manifest, by relative path."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {
-        name: _sha256(path)
+        name: sha256_of(path)
         for path in files
         if (name := path.relative_to(directory).as_posix()) != NAME
     }
@@ -117,7 +117,7 @@ def code_fingerprint(*parts: object) -> str:
         kind = part if isinstance(part, type) else type(part)
         source = inspect.getsourcefile(kind)
         if source and not Path(source).is_relative_to(package):
-            files[kind.__module__] = _sha256(Path(source))
+            files[kind.__module__] = sha256_of(Path(source))
     return digest(files)
 
 
@@ -127,7 +127,7 @@ def _package_digest() -> str:
     package = Path(flyball.__file__).parent
     return digest(
         {
-            path.relative_to(package).as_posix(): _sha256(path)
+            path.relative_to(package).as_posix(): sha256_of(path)
             for path in package.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
@@ -135,12 +135,17 @@ def _package_digest() -> str:
 
 
 @cache
+def packages() -> tuple[str, ...]:
+    """The installed distributions, as sorted ``name==version``."""
+    return tuple(sorted({f"{d.name.lower()}=={d.version}" for d in metadata.distributions()}))
+
+
 def environment_digest() -> str:
-    """SHA-256 (hex) over the installed distributions, as sorted ``name==version``."""
-    installed = {f"{d.name.lower()}=={d.version}" for d in metadata.distributions()}
-    return digest(sorted(installed))
+    """SHA-256 (hex) over the installed ``packages``."""
+    return digest(packages())
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from flyball.domain.validation import Verdict
 from flyball.errors import DeploymentError, NotFound, StaleWrite
 from flyball.ports import Change
 from flyball.steps.desk import Desk, evidence_of
+from flyball.steps.rehearsal import give_way
 
 _SERVING = (Phase.SWITCHING, Phase.BAKING, Phase.DONE)
 
@@ -21,6 +22,7 @@ def rollback(desk: Desk, model: str, *, reason: str, kind: EvidenceKind) -> Rout
         DeploymentError: nothing serves, or no earlier good version is loaded beside it.
         StaleWrite: somebody else moved it first.
     """
+    give_way(desk, model)
     route = desk.route(model)
     deployment = _serving(desk, route)
     _check_standby(desk, route)

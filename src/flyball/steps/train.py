@@ -47,7 +47,7 @@ from flyball.steps.watch import watched
 
 __all__ = ["FitRequest", "Trained", "fit_candidate", "train"]
 
-CHILD = "flyball.wiring:fit_candidate"
+CHILD = "flyball.children:fit_candidate"
 
 FINISH_S = 900.0
 """What the last trial, the final fit and the packaging may take after the search's time is up."""
@@ -274,6 +274,8 @@ def _kept(
         why=made["why"],
         standings=tuple(Standing(**standing) for standing in made["standings"]),
         skipped=made["skipped"],
+        packages=tuple(made["packages"]),
+        platform=made["platform"],
     )
     recipe = Recipe(
         architecture=made["architecture"],

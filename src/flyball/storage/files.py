@@ -124,6 +124,30 @@ def write_whole(content: bytes, target: Path, *, mode: int | None = None) -> Non
         landing.land()
 
 
+def write_once(content: bytes, target: Path, *, mode: int) -> bytes:
+    """What ``target`` holds; ``content``, where nobody has made it before.
+
+    Made under another name and linked: of several processes one is first, and nobody ever sees a
+    part of it.
+    """
+    with suppress(FileNotFoundError):
+        return target.read_bytes()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=ARRIVING, dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(name, target)
+        sync_directory(target.parent)
+    finally:
+        os.unlink(name)
+    return target.read_bytes()
+
+
 def sweep(folder: Path, *, before: datetime) -> None:
     """Remove what killed processes left anywhere in a folder: arriving files not touched since."""
     for left in folder.rglob(f"{ARRIVING}*"):

@@ -7,15 +7,12 @@ or exchanged is refused, and never silently replaced.
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from flyball.domain.privacy import Pseudonyms
 from flyball.errors import ConfigurationError
-from flyball.storage.files import storing, sync_directory
+from flyball.storage.files import storing, write_once
 
 KEY_FILE = "privacy.key"
 CHECK_FILE = "privacy.check"
@@ -51,27 +48,8 @@ def pseudonyms(home: Path, key: str) -> Pseudonyms:
 
 
 def _once(path: Path, content: str) -> str:
-    """What the file holds; ``content``, where nobody has made it before.
-
-    Made under another name and linked: of several processes one is first, and nobody ever sees a
-    part of it.
-    """
-    with suppress(FileNotFoundError):
-        return path.read_text(encoding="utf-8").strip()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".arriving-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), _OWNER_ONLY)
-            file.write(content + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(name, path)
-        sync_directory(path.parent)
-    finally:
-        os.unlink(name)
-    return path.read_text(encoding="utf-8").strip()
+    """What the file holds; ``content``, where nobody has made it before."""
+    return write_once(f"{content}\n".encode(), path, mode=_OWNER_ONLY).decode().strip()
 
 
 def _lost(path: Path, check: Path) -> ConfigurationError:

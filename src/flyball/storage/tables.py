@@ -6,18 +6,30 @@ A change here needs a migration and a new ``REVISION``.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from flyball.domain.access import ApiKey, Principal, RefreshFamily, SigningKey
+from flyball.domain.bundle import ChainTip, SignedBundle
 from flyball.domain.data import DataBatch, DatasetVersion, Forgotten
 from flyball.domain.deployment import Deployment
+from flyball.domain.judging import Standing
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.routing import Route, WorkerStatus
 from flyball.domain.rules import Rules
 from flyball.domain.training import Run
 from flyball.domain.validation import ValidationReport
 
-REVISION = "0005"
+REVISION = "0007"
 """The newest migration; a test holds it equal to Alembic's head."""
 
 VERSION_TABLE = "flyball_revision"
@@ -50,6 +62,9 @@ RECORDS: dict[type[object], Table] = {
     ModelVersion: _records("versions"),
     ValidationReport: _records("reports"),
     Deployment: _records("deployments"),
+    Standing: _records("standings"),
+    SignedBundle: _records("bundles"),
+    ChainTip: _records("chain_tips"),
     Route: _records("routes"),
     Rules: _records("rules"),
     WorkerStatus: _records("workers"),
@@ -103,10 +118,13 @@ EVENT_TIMES = Table(
 WINDOWS = Table(
     "flyball_windows",
     metadata,
-    Column("worker", String(200), primary_key=True),
-    Column("start_us", BigInteger, primary_key=True, autoincrement=False),  # since 1970, UTC
-    Column("model", String(100), primary_key=True),
-    Column("version", String(100), primary_key=True),
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("worker", String(200), nullable=False),
+    Column("start_us", BigInteger, nullable=False),  # since 1970, UTC
+    Column("model", String(100), nullable=False),
+    Column("version", String(100), nullable=False),
     Column("body", Text, nullable=False),
+    UniqueConstraint("worker", "start_us", "model", "version", name="uq_flyball_windows"),
     Index("ix_flyball_windows_model_start", "model", "start_us"),
+    sqlite_autoincrement=True,
 )

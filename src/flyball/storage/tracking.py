@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ TRIAL_METRIC, SECONDS_METRIC = "trial_objective", "trial_seconds"
 _SMALL = 256 * 1024  # bytes; larger files of an artifact stay in the artifact store alone
 _METRICS_A_BATCH, _PARAMS_A_BATCH = 1000, 100
 _PARAM_LENGTH = 6000
+
+_FILE = "sqlite:///"
 
 
 class MlflowTracker:
@@ -132,7 +134,8 @@ class MlflowTracker:
                     f"{model}/{version} is not registered in MLflow ({_shown(self._uri)}), so it "
                     f"cannot be the {alias}; train it again, which registers it"
                 )
-            client.set_registered_model_alias(model, alias, number)
+            with _taking_turns(self._uri):  # MLflow inserts it: of two at once one would fail
+                client.set_registered_model_alias(model, alias, number)
 
     def _client(self) -> Any:
         with self._lock:
@@ -226,13 +229,20 @@ def _connect(uri: str, root: Path) -> Any:
     from mlflow import MlflowClient
 
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors are raised as well
-    if uri.startswith("sqlite:///"):
-        path = Path(uri.removeprefix("sqlite:///"))
-        with taking_turns(path.with_name(f"{path.name}.lock")):
+    if uri.startswith(_FILE):
+        path = Path(uri.removeprefix(_FILE))
+        with _taking_turns(uri):
             if not path.exists():
                 _create(path, root)
         _look_at(path)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _taking_turns(uri: str) -> AbstractContextManager[None]:
+    if not uri.startswith(_FILE):
+        return nullcontext()
+    path = Path(uri.removeprefix(_FILE))
+    return taking_turns(path.with_name(f"{path.name}.lock"))
 
 
 def _create(path: Path, root: Path) -> None:

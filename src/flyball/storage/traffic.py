@@ -29,6 +29,7 @@ _TOGETHER = 100
 """Rows in one of SQLite's statements that store: as many as a usual batch has."""
 
 _LOCK_KEY = 0x6576656E7473  # "events": the advisory lock of appending
+_WINDOWS_KEY = 0x77696E646F77  # "window"
 # Written out, because building and compiling them costs more than storing the events does.
 _INTO = f"INTO {EVENTS.name} (event_id, model, type, body)"
 _INSERT_SQLITE = f"INSERT OR IGNORE {_INTO} VALUES "  # noqa: S608 - constants
@@ -160,6 +161,8 @@ class SqlEvents:
         """See ``Events.add_windows``."""
         if windows:
             with writing(self._engine) as connection:
+                if connection.dialect.name == "postgresql":  # numbers become visible in order
+                    _wait_for_turn(connection, _WINDOWS_KEY)
                 connection.execute(
                     insert_new(connection, WINDOWS), [_window_row(w) for w in windows]
                 )
@@ -169,6 +172,19 @@ class SqlEvents:
         with writing(self._engine) as connection:
             old = sa.delete(WINDOWS).where(WINDOWS.c.start_us < _us(before))
             return connection.execute(old).rowcount
+
+    def windows_after(
+        self, cursor: int, *, model: str, since: datetime
+    ) -> tuple[list[Window], int]:
+        """See ``Events.windows_after``."""
+        table = WINDOWS.c
+        query = sa.select(table.seq, table.body).where(
+            table.model == model, table.seq > cursor, table.start_us >= _us(since)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(table.seq)).all()
+        found = [decoded(Window, row.body, what=f"window of {model}") for row in rows]
+        return found, rows[-1].seq if rows else cursor
 
     def windows(self, model: str, *, since: datetime, version: str | None = None) -> list[Window]:
         """See ``Events.windows``."""
@@ -210,10 +226,10 @@ def _on_postgresql(connection: Connection, rows: Mapping[str, _Row]) -> set[str]
     return set(connection.exec_driver_sql(_INSERT_POSTGRESQL, columns).scalars())
 
 
-def _wait_for_turn(connection: Connection) -> None:
+def _wait_for_turn(connection: Connection, key: int = _LOCK_KEY) -> None:
     """Become the only one who appends, on PostgreSQL."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(APPEND_WAIT_S * 1000)}")
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def _event_row(event: Event) -> _Row:

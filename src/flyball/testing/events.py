@@ -189,6 +189,17 @@ class EventsContract:
         events.add_windows([late, early])
         assert events.windows("games", since=a.NOON) == [early, late]
 
+    def test_windows_keep_whom_they_answered_in_a_rollout(self, events: Events) -> None:
+        window = a.a_window(
+            start=a.NOON + timedelta(seconds=0.25),
+            seconds=0.25,
+            units={"seen": (3, 2**48 - 1), "failed": (3,)},
+            units_below={"seen": 2**48 - 1},
+            salt="games/7",
+        )
+        events.add_windows([window])
+        assert events.windows("games", since=a.NOON) == [window]
+
     def test_windows_are_forgotten_by_age_and_events_are_not(self, events: Events) -> None:
         events.append(numbered(2))
         old, young = a.a_window(start=a.NOON), a.a_window(start=a.NOON + timedelta(hours=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import polars as pl
 
 from flyball.domain.access import Caller
 from flyball.domain.privacy import Pseudonyms
-from flyball.domain.routing import Variant
+from flyball.domain.routing import Variant, Watch, draw
 from flyball.domain.traffic import Answers, Event
 from flyball.errors import FlyballError, NotFound, TooManyRequests
 from flyball.games.catalogue import known_games
@@ -94,7 +95,11 @@ class OneVersionHost:
         answers: gives ids.
         tired: users for whom there were too many requests.
         lists: (recommendation_id, user, item ids, filtered) of each list shown.
-        other: what answers where ``servable`` fails; None: nothing.
+        other: what answers where ``servable`` fails, and ``theirs``; None: nothing.
+        watch: how a rollout is watched, where one is under way.
+        theirs: users of ``other`` then.
+        drawn: (version, status, units) of each count of answers then.
+        work: versions in the order in which they were worked with; "" for none.
         fallbacks: (version that failed, what stood in) of each answer that had to.
     """
 
@@ -110,6 +115,10 @@ class OneVersionHost:
     lists: list[tuple[str, str | None, Sequence[str], bool]] = field(default_factory=list)
     other: GamesServable | None = None
     fallbacks: list[tuple[str, str]] = field(default_factory=list)
+    watch: Watch | None = None
+    theirs: frozenset[str] = frozenset()
+    drawn: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    work: list[str] = field(default_factory=list)
 
     def pseudonym(self, user: str) -> str:
         """The user themselves, unless there are pseudonyms."""
@@ -120,17 +129,39 @@ class OneVersionHost:
         if user in self.tired:
             raise TooManyRequests(f"too many for {user}", subject=caller.subject)
 
-    def choose(self, user: str) -> Choice:  # noqa: ARG002 - there is but one
+    def choose(self, user: str | None) -> Choice:
+        """The one version, unless a rollout is watched and the user is one of ``theirs``."""
+        champion = self.champion()
+        if self.watch is None:
+            return champion
+        unit = os.urandom(8).hex() if user is None else user
+        chosen = self._challenger() if user in self.theirs else champion
+        return chosen.drawn_for((draw(unit, self.watch.salt).tag,))
+
+    def champion(self) -> Choice:
         """The one version."""
         if self.servable is None:
             raise NotFound("no version of games is loaded yet")
-        return Choice(servable=self.servable, version=VERSION, variant=Variant.CHAMPION)
+        return Choice(
+            servable=self.servable, version=VERSION, variant=Variant.CHAMPION, watch=self.watch
+        )
 
     def beside(self, choice: Choice) -> Choice | None:
-        """``other``, as version ``OTHER``; None for itself."""
-        if self.other is None or choice.version == OTHER:
+        """``other``, as version ``OTHER``; for that, the one version while a rollout is watched."""
+        if self.other is None:
             return None
-        return Choice(servable=self.other, version=OTHER, variant=Variant.CHALLENGER)
+        if choice.version == OTHER:
+            return None if self.watch is None else self.champion()
+        return self._challenger()
+
+    def working(self, choice: Choice | None) -> None:
+        """Note it."""
+        self.work.append("" if choice is None else choice.version)
+
+    def _challenger(self) -> Choice:
+        return Choice(
+            servable=self.other, version=OTHER, variant=Variant.CHALLENGER, watch=self.watch
+        )
 
     def fell_back(self, choice: Choice, to: str) -> None:
         """Note it."""
@@ -143,6 +174,8 @@ class OneVersionHost:
         assert choice.version in (VERSION, OTHER)
         assert seconds >= 0.0
         self.counted += [(endpoint, status)] * answers
+        if self.watch is not None:
+            self.drawn.append((choice.version, status, choice.units))
 
     def shown(
         self,

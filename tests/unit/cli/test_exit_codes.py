@@ -111,6 +111,8 @@ class TestAnErrorNobodyForesaw:
         ("train", "games", "--trials", "many"),
         ("up", "--port", "70000"),
         ("deploy", "games", "1.0.0", "--strategy", "hope"),
+        ("hold", "games"),
+        ("abort",),
         ("status", "--colour"),
     ],
 )
@@ -158,4 +160,4 @@ def test_nothing_asked_for_shows_the_help(capsys):
 def test_a_version_is_found_by_what_the_user_typed(shop):
     shop.answers["deploy"] = Deployed(deployment=a_deployment(phase=Phase.DONE), new=True)
     shop("deploy", "games", a_version().name)
-    assert shop.verbs.asked == [("deploy", ("games", a_version().name), {})]
+    assert shop.verbs.asked == [("deploy", ("games", a_version().name), {"strategy": None})]

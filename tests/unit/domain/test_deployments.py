@@ -17,8 +17,11 @@ NEW = a_version("1.1.0").name
 ROUTE = a_route(generation=2).loading(NEW, salt="games/2")
 LATER = NOON + timedelta(minutes=5)
 ALLOWED = {
+    (Phase.LOADING, Phase.ROLLING),
     (Phase.LOADING, Phase.SWITCHING),
     (Phase.LOADING, Phase.FAILED),
+    (Phase.ROLLING, Phase.SWITCHING),
+    (Phase.ROLLING, Phase.ROLLED_BACK),
     (Phase.SWITCHING, Phase.BAKING),
     (Phase.SWITCHING, Phase.ROLLED_BACK),
     (Phase.BAKING, Phase.DONE),

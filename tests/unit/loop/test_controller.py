@@ -15,6 +15,7 @@ from flyball.errors import NotFound, StorageUnavailable
 from flyball.loop.controller import Controller, tick
 from flyball.loop.tasks import desk
 from flyball.loop.upkeep import Aliases, Housekeeping, wanted
+from flyball.loop.watching import Rollouts
 from flyball.ports import Change
 from flyball.settings import ModelSettings, Settings
 from flyball.steps.deploy import begin
@@ -60,7 +61,7 @@ class Installation:
     def __init__(self) -> None:
         self.settings = Settings()
         self.clock, self.records, self.events = ManualClock(), MemoryRecords(), Traffic()
-        self.tracker = Registry()
+        self.tracker, self.notifiers = Registry(), ()
         self.target = FakeTarget(running=[a_worker(slots={}, applied={})])
 
     def model(self, name):
@@ -97,7 +98,7 @@ class TestATick:
         version = parts.deploying()
         for _ in range(2):
             parts.workers_follow()
-            tick(parts)
+            tick(parts, Rollouts(parts))
         assert parts.deployment().phase is Phase.BAKING
         assert parts.records.get(Route, "games").champion == version.name
 
@@ -105,27 +106,27 @@ class TestATick:
         version = parts.deploying()
         for _ in range(2):
             parts.workers_follow()
-            tick(parts)
+            tick(parts, Rollouts(parts))
         parts.clock.advance(hours=25)
         parts.events.seen.append(
             a_window(version=version.name, start=parts.clock.now(), requests=500, errors=0)
         )
-        tick(parts)
+        tick(parts, Rollouts(parts))
         assert parts.deployment().phase is Phase.DONE
 
     def test_watches_a_bake_while_a_newer_version_loads_and_after_it_failed(self, parts):
         champion = parts.deploying()
         for _ in range(2):
             parts.workers_follow()
-            tick(parts)
+            tick(parts, Rollouts(parts))
         parts.deploying("1.0.1")
         parts.clock.advance(hours=25)
-        tick(parts)
+        tick(parts, Rollouts(parts))
         assert parts.deployment().phase is Phase.FAILED, "nobody loaded it"
         parts.events.seen.append(
             a_window(version=champion.name, start=parts.clock.now(), requests=500, errors=0)
         )
-        tick(parts)
+        tick(parts, Rollouts(parts))
         assert parts.records.find(Deployment)[0].phase is Phase.DONE
 
     def test_of_one_model_is_not_stopped_by_trouble_with_another(self, parts):
@@ -133,20 +134,20 @@ class TestATick:
         parts.records.commit([Change(value=a_deployment(model="adult"))])  # of no known version
         version = parts.deploying()
         parts.workers_follow()
-        troubles = tick(parts)
+        troubles = tick(parts, Rollouts(parts))
         assert list(troubles) == ["rollout of adult"]
         assert parts.records.get(Route, "games").champion == version.name
 
     def test_changes_nothing_where_nothing_is_to_do(self, parts):
-        assert tick(parts) == {}
+        assert tick(parts, Rollouts(parts)) == {}
         assert parts.records.ledger() == []
 
     def test_forgets_workers_that_were_killed(self, parts):
         parts.records.commit([Change(value=a_worker())])
-        tick(parts)
+        tick(parts, Rollouts(parts))
         assert len(parts.records.find(WorkerStatus)) == 1
         parts.clock.advance(minutes=2)
-        tick(parts)
+        tick(parts, Rollouts(parts))
         assert parts.records.find(WorkerStatus) == []
 
 
@@ -159,7 +160,7 @@ class TestTheRegistrysAliases:
         aliases.follow()
         assert parts.tracker.told == [("games", "challenger", version.name)]
         parts.workers_follow()
-        tick(parts)
+        tick(parts, Rollouts(parts))
         aliases.follow()
         aliases.follow()
         assert parts.tracker.told[1:] == [
@@ -170,7 +171,7 @@ class TestTheRegistrysAliases:
     def test_are_told_again_after_the_registry_was_away(self, parts):
         version = parts.deploying()
         parts.workers_follow()
-        tick(parts)
+        tick(parts, Rollouts(parts))
         aliases = Aliases(parts)
         parts.tracker.away = True
         assert "away" in str(aliases.follow()["aliases of games"])

@@ -35,6 +35,7 @@ class Parts:
     def __init__(self) -> None:
         self.records, self.clock, self.tracker = MemoryRecords(), ManualClock(), Registry()
         self.target = FakeTarget(temporary=a_worker("temporary"))
+        self.events = None  # no rollout by steps here, which would look at traffic
         self.version = a_version(state=State.STAGING)
         self.records.commit([Change(value=self.version)])
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from flyball.domain.routing import Route, Slot, SlotPhase, WorkerStatus, empty_route
+from flyball.domain.routing import Route, Slot, SlotPhase, SlotStatus, WorkerStatus, empty_route
 from flyball.errors import ArtifactCorrupt, NotFound, StorageUnavailable
 from flyball.ports import Change
 from flyball.serving import follower as module
@@ -209,3 +209,55 @@ def test_resident_memory_is_measured():
         for page in range(0, len(ballast), mmap.PAGESIZE):
             ballast[page] = 1
         assert resident_bytes() - before > 30_000_000
+
+
+class TestWhileARolloutIsWatched:
+    """A version that is withdrawn must answer nobody soon after."""
+
+    def rolling(self, world: World) -> Route:
+        loading = world.want(live().loading("v2", salt="games/2"))
+        world.tick_until(lambda: world.slots.applied == loading.generation)
+        world.tick_until(lambda: all(s.phase is SlotPhase.READY for s in self.held(world)))
+        rolling = world.want(loading.shared(0.5, slow_above_s=0.05))
+        world.tick_until(lambda: world.slots.applied == rolling.generation)
+        return rolling
+
+    def held(self, world: World) -> list[SlotStatus]:
+        return list(world.slots.statuses().values())
+
+    def test_a_withdrawal_is_followed_and_reported_between_two_looks(self, world, monkeypatch):
+        monkeypatch.setattr(module, "POLL_S", 3600.0)
+        rolling = self.rolling(world)
+        world.follower.start()
+        withdrawn = world.want(rolling.unloaded())
+        deadline = time.monotonic() + 30
+        while world.status().applied.get("games") != withdrawn.generation:
+            assert time.monotonic() < deadline, "the withdrawal was not followed"
+            world.loaded.wait(0.005)
+        assert {world.slots.snapshot.choose(f"user-{n}").version for n in range(20)} == {"v1"}
+
+    def test_only_a_change_of_a_model_that_it_serves_is_a_reason_to_look(self, world):
+        rolling = self.rolling(world)
+        assert not world.follower.moved()
+        world.records.commit([Change(value=replace(rolling, model="adult"))])
+        assert not world.follower.moved()
+        world.records.commit([Change(value=rolling.unloaded(), replacing=rolling)])
+        assert world.follower.moved()
+
+    def test_a_database_that_is_away_is_none_either(self, world):
+        self.rolling(world)
+        world.records.broken = True
+        assert not world.follower.moved()
+
+    def test_else_nothing_is_read_between_two_looks(self, world, monkeypatch):
+        monkeypatch.setattr(module, "POLL_S", 0.15)
+        world.want(live())
+        world.tick_until(lambda: world.answering() == "v1")
+        looks = []
+        monkeypatch.setattr(world.follower, "moved", lambda: looks.append(1))
+        world.follower._rest()
+        assert looks == []
+        self.rolling(world)
+        world.follower._wake.clear()
+        world.follower._rest()
+        assert looks

@@ -6,31 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from rollout_world import World
 
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import ModelVersion, State
-from flyball.domain.routing import Route, SlotPhase, SlotStatus, WorkerStatus
-from flyball.domain.traffic import Window
 from flyball.errors import DeploymentError, StaleWrite
 from flyball.ports import Change
-from flyball.settings import Rollout
 from flyball.steps.deploy import advance, begin
 from flyball.steps.desk import Desk
 from flyball.steps.monitor import monitor
 from flyball.steps.rollback import restore, rollback
-from flyball.testing.builders import NOON, a_version, a_window
-from flyball.testing.fakes import FakeTarget, ManualClock, MemoryRecords
-
-
-class Windows:
-    """The part of ``Events`` that monitoring reads."""
-
-    def __init__(self) -> None:
-        self.seen: list[Window] = []
-
-    def windows(self, model, *, since, version=None):
-        return [w for w in self.seen if w.start >= since and version in (None, w.version)]
+from flyball.testing.builders import NOON, a_version
 
 
 class ReadsTheStateBeforeAnotherWriter:
@@ -45,69 +32,6 @@ class ReadsTheStateBeforeAnotherWriter:
     def commit(self, changes, entries=()):
         restore(self._other, "games")
         self._other.records.commit(changes, entries)
-
-
-class World:
-    """Records, two workers that do what the route says when told to, and a clock."""
-
-    def __init__(self) -> None:
-        self.records, self.clock, self.traffic = MemoryRecords(), ManualClock(), Windows()
-        self.target = FakeTarget(running=[self._worker("a"), self._worker("b")])
-        self.desk = Desk(
-            records=self.records,
-            target=self.target,
-            clock=self.clock,
-            rollout=Rollout(bake="1h", min_requests=100, max_error_share=0.01),
-            actor="test",
-        )
-
-    @staticmethod
-    def _worker(name: str) -> WorkerStatus:
-        return WorkerStatus(worker=name, url="", started_at=NOON, seen_at=NOON)
-
-    def staged(self, number: str) -> ModelVersion:
-        version = a_version(number, state=State.STAGING)
-        self.records.commit([Change(value=version)])
-        return version
-
-    def workers_follow(self, *, failing: str = "") -> None:
-        """Every worker loads what the route wants and applies its generation."""
-        route = self.route
-        slots = {
-            f"games/{slot}": SlotStatus(
-                version=name,
-                phase=SlotPhase.FAILED if name == failing else SlotPhase.READY,
-                detail="the artifact is damaged" if name == failing else "",
-            )
-            for slot, name in route.slots.items()
-        }
-        self.target.running = [
-            replace(worker, slots=slots, applied={"games": route.generation})
-            for worker in self.target.running
-        ]
-
-    @property
-    def route(self) -> Route:
-        return self.records.get(Route, "games")
-
-    def state(self, version: ModelVersion) -> State:
-        return self.records.get(ModelVersion, version.id).state
-
-    def deploy(self, number: str) -> tuple[ModelVersion, Deployment]:
-        """A version all the way to its bake."""
-        version = self.staged(number)
-        deployment = begin(self.desk, version, strategy="blue-green")
-        for _ in range(2):
-            self.workers_follow()
-            deployment = advance(self.desk, deployment)
-        self.workers_follow()
-        assert deployment.phase is Phase.BAKING
-        return version, deployment
-
-    def has_served(self, version: ModelVersion, *, requests: int, errors: int) -> None:
-        self.traffic.seen.append(
-            a_window(version=version.name, start=self.clock.now(), requests=requests, errors=errors)
-        )
 
 
 @pytest.fixture

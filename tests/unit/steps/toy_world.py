@@ -115,7 +115,7 @@ class InProcess:
 
     def call(self, function: str, request: Mapping[str, Any], *, timeout_s: float) -> Any:
         self.calls.append(function)
-        if function == "flyball.wiring:measure_scoring":
+        if function == "flyball.children:measure_scoring":
             return measure(self.application, Path(request["directory"]), requests=50)
         asked = FitRequest(**request)
         made = fit_candidate(asked, application=self.application, models=self.models)

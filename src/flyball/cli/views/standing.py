@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from flyball.answers import ModelStatus, Served, Status
+from flyball.cli.views.rollouts import share, underway
 from flyball.cli.views.words import (
     ago,
     below,
@@ -20,6 +21,7 @@ from flyball.cli.views.words import (
     size,
     table,
 )
+from flyball.domain.deployment import Phase
 from flyball.domain.ledger import LedgerRow
 from flyball.domain.lifecycle import ModelVersion
 from flyball.domain.text import many
@@ -37,6 +39,8 @@ def status(found: Status, now: datetime, *, detailed: bool) -> Iterator[Renderab
     if detailed:
         for model in found.models:
             yield below(_model(model, now))
+            if model.rollout is not None:
+                yield below(underway(model.rollout, now))
     else:
         yield below(_models(found.models, now))
 
@@ -55,17 +59,29 @@ def _models(models: Sequence[ModelStatus], now: datetime) -> RenderableType:
         "Model", "Serves", "State", "Last deployment", "Last report", keep=("Serves", "State")
     )
     for model in models:
-        champion, deployment, report = model.champion, model.deployment, model.report
+        champion, report = model.champion, model.report
         made.add_row(
             model.model,
             champion.name if champion else Text("nothing yet", style="dim"),
             coloured(champion.state) if champion else "",
-            _after(_of(deployment.version, deployment.phase), deployment.moved_at, now)
-            if deployment
-            else "",
+            _deployment(model, now),
             _of(report.version, report.decision) if report else "",
         )
     return made
+
+
+def _deployment(model: ModelStatus, now: datetime) -> Text:
+    """The last deployment; of one under way its step, and what keeps it there."""
+    one, rollout = model.deployment, model.rollout
+    if one is None:
+        return Text()
+    if rollout is None or one.phase is not Phase.ROLLING:
+        return _after(_of(one.version, one.phase), one.moved_at, now)
+    said = f" at {share(rollout.share)} (step {rollout.step} of {len(one.steps)})"
+    told = _after(Text.assemble(_of(one.version, one.phase), said), rollout.since, now)
+    if rollout.keeps:
+        told.append(f"\n{rollout.keeps}", style="yellow")
+    return told
 
 
 def _of(version: str, state: object) -> Text:
@@ -136,8 +152,21 @@ def served(found: Served, now: datetime) -> Iterator[RenderableType]:
             ("because", found.because),
             ("by", found.by),
             ("ledger row", "" if found.ledger_row is None else str(found.ledger_row)),
+            *_shares(found, now),
+            ("evidence", f"bundle {found.bundle[:8]}" if found.bundle else ""),
         ]
     )
+
+
+def _shares(found: Served, now: datetime) -> Iterator[tuple[str, RenderableType]]:
+    """Who else served then, with which share of the users, and why."""
+    if found.shared is None:
+        return
+    entry = found.shared.entry
+    split = ", ".join(f"{version} {part:.1%}" for version, part in found.shares.items())
+    yield "shares", split
+    yield "", f"since {exactly(entry.at, now)}: {entry.reason} ({entry.actor})"
+    yield "", f"ledger row {found.shared.seq}"
 
 
 def ledger(rows: Sequence[LedgerRow], now: datetime, *, limit: int) -> Iterator[RenderableType]:
@@ -149,7 +178,7 @@ def ledger(rows: Sequence[LedgerRow], now: datetime, *, limit: int) -> Iterator[
     for row in rows:
         entry = row.entry
         what = Text(f"{entry.action} {short(entry.subject)}\n")
-        if entry.after:
+        if entry.after and not entry.after.startswith("{"):  # a document; --json shows it
             what.append(f"{short(entry.before) or 'none'} -> {short(entry.after)}\n")
         what.append(entry.reason, style="dim")
         made.add_row(str(row.seq), ago(entry.at, now), entry.actor, what)

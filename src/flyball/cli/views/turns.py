@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flyball.answers import Deployed, Ingested, RolledBack, Trained, Turn
+from flyball.cli.views.rollouts import share
 from flyball.cli.views.words import coloured, facts, measures, table
 from flyball.domain.deployment import Phase
 from flyball.domain.text import many
@@ -98,6 +99,9 @@ def checks(found: ValidationReport) -> RenderableType:
 def deployed(found: Deployed) -> Iterator[RenderableType]:
     """A deployment."""
     one = found.deployment
+    if one.phase is Phase.ROLLING:
+        yield from _under_way(found)
+        return
     if one.phase in _SERVES:
         said = "serves" if found.new else _before(one.phase)
         instead = f" instead of {one.replaces}" if one.replaces and found.new else ""
@@ -110,6 +114,22 @@ def deployed(found: Deployed) -> Iterator[RenderableType]:
     if not found.new:
         again = f"`flyball deploy {one.model} {one.version}` tries again"
         yield _part("", f"it stays so; {again}")
+
+
+def _under_way(found: Deployed) -> Iterator[RenderableType]:
+    """A rollout that has begun: a success so far."""
+    one = found.deployment
+    beside = f"; {one.replaces} answers the others" if one.replaces else ""
+    said = f"{one.version} answers {share(one.share)} of the users{beside} ("
+    yield _part("serving", Text.assemble(said, coloured(one.phase), ")"))
+    if found.followed:
+        yield _part(
+            "", f"it is judged step by step; `flyball status {one.model}` shows how it goes"
+        )
+        return
+    yield _part("", Text("no control process is running, so nobody judges it", "yellow"))
+    yield _part("", "`flyball up` goes on with it;")
+    yield _part("", f"`flyball promote {one.model} {one.version}` gives it all traffic now")
 
 
 def _before(phase: Phase) -> str:

@@ -25,6 +25,7 @@ STYLES: Mapping[str, str] = {
     "archived": "dim",
     # phases of a deployment and of a run
     "loading": "cyan",
+    "rolling": "cyan",
     "switching": "cyan",
     "baking": "green",
     "done": "green",

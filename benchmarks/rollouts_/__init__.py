@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks.rollouts``: made streams, the judge on them, and other judges beside it."""

@@ -1,0 +1,1 @@
+"""Statistics of experiments on users: A/B tests, interleaving, evidence from logs."""
