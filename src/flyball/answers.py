@@ -97,7 +97,9 @@ class RolledBack:
     """A rollback: who serves instead of whom; ``seconds`` until every worker acknowledged it.
 
     ``seconds`` is None where no worker is alive to acknowledge it, or not all did within 15
-    seconds. The record holds all the same: each worker follows it as soon as it can.
+    seconds. The record holds all the same: each worker follows it as soon as it can. ``confirmed``
+    counts the workers whose health page then said that the good version serves, and
+    ``contradicted`` names those whose page said another.
     """
 
     model: str
@@ -105,6 +107,8 @@ class RolledBack:
     serving: str
     reason: str
     seconds: float | None
+    confirmed: int = 0
+    contradicted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

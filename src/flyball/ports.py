@@ -725,10 +725,12 @@ class Host(Protocol):
 
     Attributes:
         answers: gives ids to the model's answers.
+        exploration: the share of lists that chance may have a part in, in [0, 1].
     """
 
     model: str
     answers: Answers
+    exploration: float
 
     def pseudonym(self, user: str) -> str:
         """The name under which the data knows a user. All below take a user by it."""
@@ -801,6 +803,7 @@ class Host(Protocol):
         items: Sequence[str],
         *,
         k: int,
+        propensities: Sequence[float] | None = None,
         filtered: bool = False,
         fallback: str = "",
         trace: str = "",
@@ -811,6 +814,7 @@ class Host(Protocol):
             at_ms: milliseconds since 1970.
             user: as the data knows them; None where nobody was named.
             items: ids, the best first; not changed afterwards.
+            propensities: of each item; default 1: this version always gives this list.
             k, filtered, fallback, trace: see ``Shown``.
         """
         ...

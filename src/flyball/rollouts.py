@@ -147,17 +147,32 @@ class Rollouts(Queries):
             return bench.route(model).champion, rolling.version if rolling else ""
 
         done = written(bench, model, lambda: back(bench, model, reason=why), aim=aim)
+        good, seconds = done.route.champion or "", restored(bench, model, since=began)
+        pages = self._pages(bench, model) if seconds is not None else {}
         answer = RolledBack(
             model=model,
             withdrawn=done.withdrawn,
-            serving=done.route.champion or "",
+            serving=good,
             reason=why,
-            seconds=restored(bench, model, since=began),
+            seconds=seconds,
+            confirmed=sum(version == good for version in pages.values()),
+            contradicted=tuple(sorted(w for w, version in pages.items() if version != good)),
         )
         self._tell()
         return answer
 
     # --- how --------------------------------------------------------------------------------
+
+    def _pages(self, bench: Desk, model: str) -> Mapping[str, str]:
+        """What the workers' health pages say serves, by worker; those that cannot be asked miss."""
+        from flyball.drills import serving
+
+        found: dict[str, str] = {}
+        workers = bench.target.workers()
+        for url in {worker.url for worker in workers}:
+            here = [worker.worker for worker in workers if worker.url == url]
+            found |= serving(url, model, here, self.settings.server.tls_certificate)
+        return found
 
     def _decided(
         self,

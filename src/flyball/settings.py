@@ -304,6 +304,13 @@ class ModelSettings(_Section):
     schema_file: str = Field(
         "", description="Reviewed schema (`flyball data infer`) instead of the application's own."
     )
+    exploration: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of plain lists in which chance fills one place, so that clicks can "
+        "judge versions that were never shown.",
+    )
     search: Search = Search()
     gates: Gates = Gates()
     rollout: Rollout = Rollout()

@@ -22,6 +22,7 @@ import structlog
 from flyball.errors import ConfigurationError, DeploymentError
 from flyball.exchange import Reply
 from flyball.games.answering import NO_OVERLAY, Question, Wishes
+from flyball.games.exploring import Exploring
 from flyball.games.replies import RecommendationsAnswer
 from flyball.games.soundness import check_sound
 
@@ -90,12 +91,17 @@ class Ask:
 
 @dataclass(slots=True)
 class _Posed:
-    """A request whose question is put: to a version, under a part of the answer's id."""
+    """A request whose question is put: to a version, under a part of the answer's id.
+
+    ``k`` games are wanted; where the list ``explores``, the question asks for more.
+    """
 
     ask: Ask
     nonce: str
     choice: Choice
     question: Question
+    k: int
+    explores: bool = False
     fallback: Fallback | None = None
 
 
@@ -108,6 +114,7 @@ class Lists:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._exploring = Exploring(host.exploration)
 
     def recommended(self, ask: Ask) -> Reply:
         """The answer to one request."""
@@ -152,7 +159,10 @@ class Lists:
         choice = ask.answering.by(nonce if user is None else user)
         told = _wishes(asked, _overlay(host, user), rules, now)
         question = Question(user, asked.history, asked.k, asked.filters, told)
-        return _Posed(ask, nonce, choice, question)
+        posed = _Posed(ask, nonce, choice, question, asked.k)
+        if self._exploring.share and self._exploring.picks(question, nonce):
+            posed.explores, question.k = True, self._exploring.asked(asked.k)
+        return posed
 
     def _working(self, posed: Sequence[_Posed]) -> None:
         """Tell who waits for whom, while a rollout is watched."""
@@ -164,8 +174,12 @@ class Lists:
     def _reply(self, posed: _Posed, found: Answer | Exception, at_ms: int) -> Reply:
         """What goes out; notes it as shown."""
         if isinstance(found, Exception):
+            posed.explores, posed.question.k = False, posed.k
             found = self._stand_in(posed, found)
         host, choice, question = self._host, posed.choice, posed.question
+        propensities = None
+        if posed.explores:
+            found, propensities = self._exploring.mixed(found, posed.k, posed.nonce)
         answer_id = host.answers.new(choice.version, at_ms, posed.nonce)
         host.shown(
             choice,
@@ -173,7 +187,8 @@ class Lists:
             at_ms,
             question.user_id,
             [item.game_id for item in found.items],
-            k=question.k,
+            k=posed.k,
+            propensities=propensities,
             filtered=question.filters is not None and question.filters.given(),
             fallback=posed.fallback or "",
             trace=posed.ask.trace,

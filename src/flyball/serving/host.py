@@ -39,6 +39,7 @@ class ModelHost:
         answers: gives ids to answers and reads those of events; default with a key of its own.
         lists: where shown lists are noted; None in a candidate.
         limit_user: (caller, user) -> counts a request; None: there is no limit.
+        exploration: see ``ports.Host``.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class ModelHost:
         answers: Answers | None = None,
         lists: ServedRecorder | None = None,
         limit_user: Callable[[Caller, str], None] | None = None,
+        exploration: float = 0.0,
     ) -> None:
-        self.model = slots.model
+        self.model, self.exploration = slots.model, exploration
         self.answers = answers or Answers(secrets.token_bytes(32))
         self.slots = slots
         self._metrics, self._pseudonyms = metrics, pseudonyms
@@ -144,6 +146,7 @@ class ModelHost:
         items: Sequence[str],
         *,
         k: int,
+        propensities: Sequence[float] | None = None,
         filtered: bool = False,
         fallback: str = "",
         trace: str = "",
@@ -162,7 +165,7 @@ class ModelHost:
                 user or "",
                 k,
                 items,
-                (1.0,) * len(items),  # this variant always gives this list
+                propensities or (1.0,) * len(items),  # 1: it always gives this list
                 fallback,
                 filtered,
                 trace,

@@ -24,6 +24,7 @@ from flyball.serving.loading import load
 from flyball.serving.overlay import Overlay
 from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
+from flyball.settings import ModelSettings
 from flyball.storage.spool import Spool
 from flyball.storage.spool_tail import SpoolTail
 from flyball.telemetry.metrics import Metrics
@@ -66,6 +67,10 @@ class Adapters(Protocol):
 
     def answers(self, model: str) -> Answers:
         """What gives a model's answers their ids, and reads them again."""
+        ...
+
+    def model(self, name: str) -> ModelSettings:
+        """A model's settings."""
         ...
 
 
@@ -147,6 +152,7 @@ class Worker:
                 answers=adapters.answers(model),
                 lists=self._lists,
                 limit_user=limit_user,
+                exploration=adapters.model(model).exploration,
             )
             for model, slots in self._slots.items()
         }

@@ -174,10 +174,9 @@ class Observed:
             self._known[measure] = known = {t for t in known if t < self._below[measure]}
 
     def _earn(self, tag: int, value: float, step: Step, side: int) -> None:
-        """What a unit is worth counts where it first was worth something."""
-        since, first = self._buyers.setdefault(tag, (step.since, side))
-        spent = self._arms[since].worth[first]
-        if first == side:
+        """What a unit is worth counts in the step where it first was worth something."""
+        if self._buyers.setdefault(tag, (step.since, side)) == (step.since, side):
+            spent = self._counts(step).worth[side]
             spent[tag] = spent.get(tag, 0.0) + value
 
     def _side(self, version: str) -> int | None:

@@ -101,6 +101,8 @@ class OneVersionHost:
         drawn: (version, status, units) of each count of answers then.
         work: versions in the order in which they were worked with; "" for none.
         fallbacks: (version that failed, what stood in) of each answer that had to.
+        exploration: see ``ports.Host``.
+        propensities: of the items of each list shown; None where chance had no part.
     """
 
     servable: GamesServable | None
@@ -119,6 +121,8 @@ class OneVersionHost:
     theirs: frozenset[str] = frozenset()
     drawn: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
     work: list[str] = field(default_factory=list)
+    exploration: float = 0.0
+    propensities: list[Sequence[float] | None] = field(default_factory=list)
 
     def pseudonym(self, user: str) -> str:
         """The user themselves, unless there are pseudonyms."""
@@ -186,6 +190,7 @@ class OneVersionHost:
         items: Sequence[str],
         *,
         k: int,
+        propensities: Sequence[float] | None = None,
         filtered: bool = False,
         fallback: str = "",
         trace: str = "",
@@ -195,6 +200,7 @@ class OneVersionHost:
         assert bool(fallback) == bool(self.fallbacks)
         assert (at_ms > 0, len(items) <= k) == (True, True)
         self.lists.append((recommendation_id, user, items, filtered))
+        self.propensities.append(propensities)
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
         """Keep those whose id is new."""

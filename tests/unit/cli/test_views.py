@@ -198,6 +198,17 @@ def test_a_rollback_that_no_worker_confirmed_says_so(shop):
     assert "within 0.4 s" in shop("rollback", "games").out
 
 
+def test_a_rollback_tells_what_the_health_pages_say(shop):
+    back = {"model": "games", "withdrawn": "b", "serving": "a", "reason": "prices", "seconds": 0.1}
+    for found, told in (
+        ({"confirmed": 2}, "2 health pages say that it serves"),
+        ({"confirmed": 1, "contradicted": ("h:1",)}, "page of h:1 says that another serves"),
+        ({}, "set FLYBALL_API_KEY"),
+    ):
+        shop.answers["rollback"] = RolledBack(**back, **found)
+        assert told in " ".join(shop("rollback", "games").out.split())
+
+
 def test_an_empty_installation_says_what_to_do_next(shop):
     shop.answers.update(versions=[], ledger=[])
     assert "`flyball run games FILE` makes one" in shop("versions", "games").out

@@ -146,6 +146,22 @@ def rolled_back(found: RolledBack) -> Iterator[RenderableType]:
         yield Text(told, style="yellow")
     else:
         yield f"every worker applied it within {found.seconds:.1f} s"
+        yield from _pages(found)
+
+
+def _pages(found: RolledBack) -> Iterator[RenderableType]:
+    """What the health pages said of it."""
+    if found.contradicted:
+        names = ", ".join(found.contradicted)
+        yield Text(f"but the health page of {names} says that another serves", style="red")
+    elif found.confirmed:
+        pages = (
+            "1 health page says" if found.confirmed == 1 else f"{found.confirmed} health pages say"
+        )
+        yield f"{pages} that it serves"
+    else:
+        told = "no health page could be asked; where callers need credentials, set FLYBALL_API_KEY"
+        yield Text(told, style="yellow")
 
 
 def _part(name: str, said: str | Text) -> RenderableType:
