@@ -10,7 +10,6 @@ from hashlib import blake2b
 from hmac import compare_digest
 
 from flyball.domain.names import VersionName
-from flyball.domain.validation import Verdict
 from flyball.errors import InvalidRequest
 
 
@@ -237,30 +236,4 @@ def merged(windows: Iterable[Window]) -> Window | None:
         errors=sum(window.errors for window in items),
         latency=tuple(map(sum, zip(*(window.latency for window in items), strict=True))),
         feedback=feedback,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthPolicy:
-    """When a version that serves all traffic counts as healthy at the end of its bake.
-
-    Attributes:
-        min_requests: fewer answers than this are no evidence.
-        max_error_share: more failed answers than this are degraded, in [0, 1].
-    """
-
-    min_requests: int
-    max_error_share: float
-
-
-def judge_health(window: Window | None, policy: HealthPolicy) -> tuple[Verdict, str]:
-    """Whether a served stretch was healthy, and why; too little traffic is inconclusive."""
-    if window is None or window.requests < max(1, policy.min_requests):
-        seen = 0 if window is None else window.requests
-        return Verdict.INCONCLUSIVE, f"{seen} of the {policy.min_requests} requests needed"
-    share = window.errors / window.requests
-    verdict = Verdict.FAIL if share > policy.max_error_share else Verdict.PASS
-    return verdict, (
-        f"{window.errors} of {window.requests} requests failed "
-        f"({share:.2%}; at most {policy.max_error_share:.2%} allowed)"
     )

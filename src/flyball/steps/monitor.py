@@ -7,10 +7,11 @@ from datetime import datetime
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.evidence import EvidenceKind
 from flyball.domain.lifecycle import State
-from flyball.domain.traffic import HealthPolicy, judge_health, merged
+from flyball.domain.traffic import merged
 from flyball.domain.validation import Verdict
 from flyball.errors import DeploymentError
 from flyball.ports import Change, Events
+from flyball.stats.sequential.health import judge_health
 from flyball.steps.desk import Desk, evidence_of
 from flyball.steps.rollback import rollback
 
@@ -18,35 +19,42 @@ from flyball.steps.rollback import rollback
 def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
     """Look at a baking deployment once.
 
-    The latest ``rollout.window`` of its traffic is judged, so that hours of good answers do not
-    hide bad minutes. Where that is too little traffic at the end of the bake, all of the bake is.
-    Degraded is rolled back at once, where there is a version to go back to; healthy at the end of
-    the bake is done; too little traffic even then goes on baking.
+    Its time is divided into stretches of ``rollout.window``, and the latest is judged, so that
+    hours of good answers do not hide bad minutes; all of it is where the bake is over and the
+    latest stretch was too little. A breach of the service level is rolled back at once, where there is a
+    version to go back to; healthy at the end of the bake is done; too little traffic even then goes
+    on baking. A good version is rolled back by chance with ``rollout.false_alarm`` at most, over
+    all of the bake.
 
     Raises:
         StaleWrite: another process moved it first; read it again.
     """
     if deployment.phase is not Phase.BAKING:
         return deployment
-    now = desk.clock.now()
+    now, stretch = desk.clock.now(), desk.rollout.window
     over = deployment.bake_until is not None and now >= deployment.bake_until
-    since = max(deployment.moved_at, now - desk.rollout.window)
-    verdict, detail = _judged(desk, deployment, events, since=since)
+    number = max(0, (now - deployment.moved_at) // stretch)
+    alpha = desk.rollout.false_alarm / (max(-(-desk.rollout.bake // stretch), number + 1) + 1)
+    since = deployment.moved_at + number * stretch
+    verdict, detail = _judged(desk, deployment, events, since=since, alpha=alpha)
     if over and verdict is Verdict.INCONCLUSIVE:
-        verdict, detail = _judged(desk, deployment, events, since=deployment.moved_at)
+        whole = deployment.moved_at
+        verdict, detail = _judged(desk, deployment, events, since=whole, alpha=alpha)
     if verdict is Verdict.FAIL:
         return _degraded(desk, deployment, detail)
     return _healthy(desk, deployment, detail) if over and verdict is Verdict.PASS else deployment
 
 
 def _judged(
-    desk: Desk, deployment: Deployment, events: Events, *, since: datetime
+    desk: Desk, deployment: Deployment, events: Events, *, since: datetime, alpha: float
 ) -> tuple[Verdict, str]:
-    policy = HealthPolicy(
-        min_requests=desk.rollout.min_requests, max_error_share=desk.rollout.max_error_share
-    )
     served = events.windows(deployment.model, since=since, version=deployment.version)
-    return judge_health(merged(served), policy)
+    return judge_health(
+        merged(served),
+        limit=desk.rollout.max_error_share,
+        alpha=alpha,
+        min_requests=desk.rollout.min_requests,
+    )
 
 
 def _degraded(desk: Desk, deployment: Deployment, detail: str) -> Deployment:

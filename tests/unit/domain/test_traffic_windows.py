@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 
 from flyball.domain.traffic import (
     Answers,
-    HealthPolicy,
     Window,
     claimed_version,
-    judge_health,
     merged,
 )
-from flyball.domain.validation import Verdict
 from flyball.testing.builders import NOON, a_version, a_window
 
 WINDOWS = st.lists(
@@ -39,7 +36,6 @@ WINDOWS = st.lists(
     min_size=1,
     max_size=6,
 )
-POLICY = HealthPolicy(min_requests=100, max_error_share=0.01)
 
 
 def one(windows: list[Window]) -> Window:
@@ -88,36 +84,6 @@ class TestMergedWindows:
 
     def test_of_none_at_all_are_none(self) -> None:
         assert merged([]) is None
-
-
-class TestHealth:
-    """Judged on evidence; too little is neither healthy nor degraded."""
-
-    @pytest.mark.parametrize(
-        ("requests", "errors", "verdict"),
-        [
-            (99, 0, Verdict.INCONCLUSIVE),
-            (99, 99, Verdict.INCONCLUSIVE),
-            (100, 0, Verdict.PASS),
-            (100, 1, Verdict.PASS),
-            (100, 2, Verdict.FAIL),
-            (10_000, 101, Verdict.FAIL),
-        ],
-    )
-    def test_follows_the_share_of_failures(
-        self, requests: int, errors: int, verdict: Verdict
-    ) -> None:
-        found, why = judge_health(a_window(requests, errors), POLICY)
-        assert found is verdict
-        assert str(requests) in why
-
-    def test_without_traffic_is_inconclusive(self) -> None:
-        assert judge_health(None, POLICY) == (
-            Verdict.INCONCLUSIVE,
-            "0 of the 100 requests needed",
-        )
-        anything = HealthPolicy(min_requests=0, max_error_share=0.0)
-        assert judge_health(a_window(0), anything)[0] is Verdict.INCONCLUSIVE
 
 
 class TestAnAnswersId:
