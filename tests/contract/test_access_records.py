@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import flyball.storage.migrations
 from flyball.access.refresh import begun, rotated
 from flyball.access.verbs import Access
 from flyball.domain.access import ApiKey, RefreshFamily, Scope
+from flyball.domain.ledger import Entry
 from flyball.errors import StaleWrite, Unauthenticated
 from flyball.ports import Change
 from flyball.storage.database import open_database
@@ -139,11 +140,19 @@ def _exchanged(url: str, token: str) -> str | None:
         engine.dispose()
 
 
+class _MeetBeforeTheyWrite(SqlRecords):
+    """So that all have read the same."""
+
+    def commit(self, changes: Sequence[Change], entries: Sequence[Entry] = ()) -> None:
+        _START[0].wait()  # type: ignore[attr-defined]
+        super().commit(changes, entries)
+
+
 def _key_rotated(url: str) -> bool:
     engine = open_database(url)
-    _START[0].wait()  # type: ignore[attr-defined]
     try:
-        Access(SqlRecords(engine), ManualClock(), "operator:ada").rotate_key(an_api_key().id)
+        records = _MeetBeforeTheyWrite(engine)
+        Access(records, ManualClock(), "operator:ada").rotate_key(an_api_key().id)
     except StaleWrite:
         return False
     finally:

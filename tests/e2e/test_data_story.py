@@ -193,7 +193,8 @@ class TestAPlayerWhoWantsToBeForgotten:
             bought = {"event_id": "e-1", "type": "purchase", "user_id": player, "game_id": "dota-2"}
             assert client.post("/v1/events", json=[bought]).json()["accepted"] == 1
             done = copied.ask("data", "forget", MODEL, "-", stdin=f"{player}\n".encode())
-            copied.ask("run", MODEL)
+            at_once = {"FLYBALL_MODELS__GAMES__ROLLOUT__STEPS": "[1.0]"}
+            copied.ask("run", MODEL, env=at_once)
             wait_until(lambda: games(recommended(client, player)) == ten_popular(client))
         assert done["events"] == 1
         assert done["rows"] >= len(owned)

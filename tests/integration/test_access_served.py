@@ -388,7 +388,7 @@ def test_nobody_is_lost_while_the_database_is_away(tmp_path):
     """Keys that were known go on working; signing in does too, without a token to refresh."""
     guarded = Guarded(ToyHome(tmp_path / "home"))
     with guarded.running():
-        with guarded.home.platform.records._engine.begin() as connection:
+        with guarded.home.platform.events._engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE flyball_ledger RENAME TO hidden_ledger")
             connection.exec_driver_sql("ALTER TABLE flyball_refresh_families RENAME TO hidden_f")
         until(lambda: _health(guarded)["status"] == "degraded")

@@ -236,6 +236,7 @@ class WorkerStatus:
         applied: the route generation in force there, by model.
         slots: what is loaded, by model and slot, for example ``"games/blue"``.
         rss_bytes: resident memory.
+        own_bytes: memory that is its own alone (models are shared); 0 where that is not known.
     """
 
     worker: str
@@ -245,6 +246,7 @@ class WorkerStatus:
     applied: Mapping[str, int] = field(default_factory=dict)
     slots: Mapping[str, SlotStatus] = field(default_factory=dict)
     rss_bytes: int = 0
+    own_bytes: int = 0
     model: str = ""
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,10 @@ log = logging.getLogger("flyball.engine")
 _POLL_S = 0.1
 _TOLD_WITHIN_S = 2.0
 """How long a command that ends waits for a lineage receiver on the network."""
+
+_MADE_WITHIN_S = 20.0
+_UNMADE = ("no such table", "no such column", "does not exist")
+"""What a database says whose tables another process is about to make."""
 
 _DAMAGED = ("not a database", "malformed", "disk image")
 _UNFINISHED = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
@@ -176,6 +181,7 @@ class Client:
         """
         if self._underway is not None:
             self._underway.awaited()
+        self._await_tables()
         stem = f"{kind}-{digest(request)[:20]}"
         attempt = 1
         while (status := self._status(f"{stem}-{attempt}")) is not None:
@@ -227,3 +233,18 @@ class Client:
         with _translated(self._url):
             found = self._client.list_workflows(workflow_ids=[workflow])
         return found[0].status if found else None
+
+    def _await_tables(self) -> None:
+        """Where another process has only begun to hold the home, it still makes its tables."""
+        pause, deadline = threading.Event(), time.monotonic() + _MADE_WITHIN_S
+        while True:
+            try:
+                self._status("")
+            except StorageUnavailable as error:
+                said = str(error)
+                unmade = any(w in said for w in _UNMADE) and 'database "' not in said
+                if self._underway is not None or not unmade or time.monotonic() > deadline:
+                    raise
+                pause.wait(_POLL_S)
+            else:
+                return

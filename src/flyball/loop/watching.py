@@ -6,19 +6,17 @@ process, or the next one, begins to watch: a restart in any step goes on where i
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flyball.domain.deployment import Deployment, Phase
-from flyball.domain.routing import WorkerStatus, alive
 from flyball.domain.traffic import Answers, Event, EventType, Join
+from flyball.loop.casualties import Casualties
 from flyball.loop.parts import Parts
 from flyball.steps.desk import Desk
 from flyball.steps.observed import Observed
 from flyball.steps.rolling import roll
 
-CRASHES = 3
-"""Workers that crashed since a version had traffic: with so many it is stopped."""
-
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _KINDS = (EventType.CLICK.value, EventType.PURCHASE.value)
 
 
@@ -61,20 +59,21 @@ class _Watch:
         self._warm_up = bench.rollout.warm_up
         self._observed = Observed(deployment, self._warm_up)
         self._answers: Answers = parts.answers(deployment.model)
-        self._began = parts.clock.now()
         self._since = deployment.shifts[0].at
         self._windows = 0
         self._events = parts.events.before(self._since)
-        self._crashed: set[str] = set()
+        self._casualties = Casualties(parts)
 
     def look(self, bench: Desk, deployment: Deployment) -> Deployment:
         events, model = self._parts.events, deployment.model
         self._observed.follow(deployment, self._warm_up)
-        windows, self._windows = events.windows_after(self._windows, model=model, since=self._since)
+        # Once there is a cursor it alone tells what is new: clocks may be set back.
+        since = _EVER if self._windows else self._since
+        windows, self._windows = events.windows_after(self._windows, model=model, since=since)
         self._observed.add(windows)
         found, self._events = events.after(self._events, model=model, types=_KINDS)
         self._observed.add_events(self._joined(found))
-        return roll(bench, deployment, self._observed.seen(stopped=self._crashes()))
+        return roll(bench, deployment, self._observed.seen(stopped=self._casualties.trouble()))
 
     def _joined(self, events: list[Event]) -> list[tuple[Event, str, datetime]]:
         """Those that an answer of this rollout led to, with its version and time."""
@@ -85,13 +84,3 @@ class _Watch:
             if answered is not None and kind is Join.JOINED:
                 joined.append((event, answered.version, answered.at))
         return joined
-
-    def _crashes(self) -> str:
-        """Why the rollout must be stopped, if workers die too often; one that stops says so."""
-        now = self._parts.clock.now()
-        for worker in self._parts.records.find(WorkerStatus):
-            if worker.seen_at > self._began and not alive(worker, now):
-                self._crashed.add(worker.worker)
-        if len(self._crashed) < CRASHES:
-            return ""
-        return f"{len(self._crashed)} workers crashed since the version has traffic"

@@ -22,6 +22,7 @@ import structlog
 from flyball.domain.routing import Route, SlotPhase, WorkerStatus
 from flyball.errors import EnvironmentFailed, FlyballError, NotFound, StaleWrite
 from flyball.ports import Change, Clock, Records
+from flyball.serving.memory import own_bytes
 from flyball.serving.rulebook import Rulebook
 from flyball.serving.slots import Loaded, Slots
 from flyball.telemetry.metrics import Metrics
@@ -198,6 +199,7 @@ class Follower:
             applied=applied,
             slots=statuses,
             rss_bytes=resident_bytes(),
+            own_bytes=own_bytes(),
         )
         self._measure(status)
         waiting = self._when_reported.qsize()  # who asks from here on waits for the next report

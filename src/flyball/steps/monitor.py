@@ -21,10 +21,10 @@ def monitor(desk: Desk, deployment: Deployment, events: Events) -> Deployment:
 
     Its time is divided into stretches of ``rollout.window``, and the latest is judged, so that
     hours of good answers do not hide bad minutes; all of it is where the bake is over and the
-    latest stretch was too little. A breach of the service level is rolled back at once, where there is a
-    version to go back to; healthy at the end of the bake is done; too little traffic even then goes
-    on baking. A good version is rolled back by chance with ``rollout.false_alarm`` at most, over
-    all of the bake.
+    latest stretch was too little. A breach of the service level is rolled back at once, where there
+    is a version to go back to; healthy at the end of the bake is done; too little traffic even then
+    goes on baking. A good version is rolled back by chance with ``rollout.false_alarm`` at most,
+    over all of the bake.
 
     Raises:
         StaleWrite: another process moved it first; read it again.

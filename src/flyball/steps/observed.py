@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flyball.domain.deployment import Deployment
@@ -21,6 +21,9 @@ from flyball.stats import latency
 
 MOST_UNITS = 100_000
 """Units of a measure that are remembered; beyond it a lower share of all units is counted."""
+
+SET_BACK = timedelta(seconds=5)
+"""What is so much older than its rollout was answered under a clock that was set back."""
 
 _MEASURES = {EventType.CLICK: Measure.CLICKED, EventType.PURCHASE: Measure.PURCHASED}
 
@@ -185,6 +188,13 @@ class Observed:
         return sides.get(version)
 
     def _step(self, start: datetime, end: datetime) -> Step | None:
+        """The step that a stretch of this rollout lies in.
+
+        From before the first one is what was answered after a clock was set back. It has the last
+        share then, the largest so far, and only failures count, as in a warm-up.
+        """
+        if self._steps and start < self._steps[0].since - SET_BACK:
+            return replace(self._steps[-1], settled=None)
         return next((step for step in self._steps if step.holds(start, end)), None)
 
     def _counts(self, step: Step) -> _Arms:

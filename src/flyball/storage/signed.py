@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, cast
-
-import structlog
+from typing import Any, NamedTuple, Protocol, cast
 
 from flyball.domain.bundle import (
     TRANSITION,
@@ -55,8 +53,6 @@ class _End(NamedTuple):
 _NOTHING = _End()
 _REMEMBERED = 100
 """Ends of chains that this process wrote: to go on from one it need not be read again."""
-
-log = structlog.get_logger("flyball.evidence")
 
 
 class Signs(Protocol):
@@ -262,7 +258,7 @@ class SignedRecords:
         except (ConfigurationError, StorageUnavailable) as error:
             if State.ROLLBACK not in (entry.before, entry.after):
                 raise
-            log.error("evidence is not signed", version=entry.subject, reason=str(error))
+            _log().error("evidence is not signed", version=entry.subject, reason=str(error))
             return "", ""
 
 
@@ -283,3 +279,9 @@ def _moves(change: Change, entries: Iterable[Entry]) -> list[Entry]:
     if not isinstance(change.value, ModelVersion):
         return []
     return [e for e in entries if e.action == TRANSITION and e.subject == change.value.id]
+
+
+def _log() -> Any:
+    import structlog  # most commands sign nothing
+
+    return structlog.get_logger("flyball.evidence")

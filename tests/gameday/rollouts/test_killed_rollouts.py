@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from rollout_shop import MODEL, all_is_well
+from rollout_players import all_is_well
+from rollout_shop import MODEL
 from troubled_models import Trouble
 
 from flyball.domain.deployment import Phase

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from rollout_shop import MODEL, Shop, all_is_well, stored
+from rollout_players import all_is_well, stored
+from rollout_shop import MODEL, Shop
 
 from flyball import Flyball, configuration
 from flyball.domain.deployment import Phase

@@ -12,17 +12,9 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 import sqlalchemy as sa
 from rollout_open import opened
-from rollout_shop import (
-    MODEL,
-    SETTINGS,
-    Players,
-    Shop,
-    all_is_well,
-    command,
-    environment,
-    until,
-    up,
-)
+from rollout_players import Players, all_is_well
+from rollout_shop import MODEL, SETTINGS, Shop, until
+from rollout_up import command, environment, up
 from troubled_models import Trouble
 
 from flyball.domain.deployment import Phase
@@ -115,12 +107,24 @@ def test_a_database_that_is_gone_and_back_delays_a_rollout(
             rolled(found, gone, outcome, "the database (PostgreSQL) is gone")
 
 
-def test_a_home_that_came_back_read_only_refuses_and_the_rollout_goes_on_once_it_is_not(
-    small_disk, plugins, outcome
+@contextmanager
+def read_only(folder):
+    """Whoever opens a file there from now on cannot write to it."""
+    for words in (["--bind", folder, folder], ["-o", "remount,bind,ro", folder]):
+        done = subprocess.run(["mount", *map(str, words)], check=False, capture_output=True)
+        if done.returncode:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_home_that_comes_back_read_only_is_refused_and_the_rollout_goes_on_later(
+    tmp_path, plugins, outcome
 ):
     """Everything was killed in a step of the rollout, as by a power cut."""
-    disk = small_disk("size=512m")
-    shop = Shop(disk / "home")
+    shop = Shop(tmp_path / "home")
     first, version = shop.publish(), shop.publish()
     with up(shop, plugins) as running, Players(running.api).playing():
         shop.until(lambda: shop.verbs.deploy(MODEL, first.name), "its deployment")
@@ -128,13 +132,10 @@ def test_a_home_that_came_back_read_only_refuses_and_the_rollout_goes_on_once_it
         shop.verbs.deploy(MODEL, version.name)
         shop.at_step(version, 1)
         shop.verbs.hold(MODEL, version.name, reason="here the power is cut")
-    shop.verbs.close()
-    small_disk("ro,size=512m")
-    refused = subprocess.run(
-        command(shop), check=False, env=environment(plugins), capture_output=True
-    )
+    with read_only(shop.home):
+        argv, env = command(shop), environment(plugins)
+        refused = subprocess.run(argv, check=False, env=env, capture_output=True)
     assert (refused.returncode, b"Traceback" in refused.stderr) == (3, False), refused.stderr
-    small_disk("rw,size=512m")
     began = time.monotonic()
     with up(shop, plugins) as running, Players(running.api).playing() as players:
         assert shop.deployment(version).share == 0.3

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from rollout_shop import MODEL, all_is_well, lost_after_s
+from rollout_open import opened
+from rollout_players import all_is_well, lost_after_s
+from rollout_shop import MODEL, SETTINGS
 from troubled_models import Trouble
 
 from flyball.domain.deployment import Phase
@@ -20,6 +22,7 @@ WORDS = {
     Trouble.SLOW: "is 0.15 s slower",
     Trouble.HANGS: "hangs",
     Trouble.CRASHES: "crashes its process",
+    Trouble.LEAKS: "leaks memory",
 }
 
 
@@ -56,3 +59,13 @@ def test_a_candidate_that_takes_its_worker_with_it_is_withdrawn(games, trouble, 
     """Whoever had a connection to that worker sees it break; new workers serve the champion."""
     _, seen = withdrawn(games, trouble)
     outcome(f"the candidate {WORDS[trouble]}", "withdrawn, the champion serves", seen)
+
+
+def test_a_candidate_that_leaks_memory_is_withdrawn(tmp_path, plugins, outcome):
+    """Its lists are right, and come in time."""
+    small = SETTINGS.replace("[server]", '[server]\nworker_memory = "600MiB"')
+    slow = small.replace('interval = "1s"', 'interval = "10m"').replace("90s", "20m")
+    with opened(tmp_path, plugins, settings=slow) as games:
+        _, seen = withdrawn(games, Trouble.LEAKS)
+    assert seen["failed"] == 0
+    outcome(f"the candidate {WORDS[Trouble.LEAKS]}", "withdrawn, the champion serves", seen)

@@ -39,10 +39,12 @@ class TroubledConfig(EaseConfig):
     Attributes:
         trouble: what goes wrong.
         after: scores that each process gets before that.
+        number: of the version: equal bytes would be one artifact.
     """
 
     trouble: Trouble = Trouble.NONE
     after: int = Field(default=40, ge=0)
+    number: int = 0
 
 
 class Troubled(Ease):
@@ -51,7 +53,7 @@ class Troubled(Ease):
     family: ClassVar[str] = "troubled"
     Config: ClassVar[type[EaseConfig]] = TroubledConfig
     trouble = Trouble.NONE
-    after = 0
+    after = number = 0
     _scored = 0
     _kept: list[np.ndarray]
 
@@ -59,13 +61,13 @@ class Troubled(Ease):
     def fit(cls, data: Any, config: Any) -> Self:
         """As EASE, and remembers what is to go wrong."""
         made = super().fit(data, config)
-        made.trouble, made.after = config.trouble, config.after
+        made.trouble, made.after, made.number = config.trouble, config.after, config.number
         return made
 
     def save(self, directory: Path) -> None:
         """As EASE, and ``trouble.json``."""
         super().save(directory)
-        about = {"trouble": self.trouble, "after": self.after}
+        about = {"trouble": self.trouble, "after": self.after, "number": self.number}
         (directory / "trouble.json").write_text(json.dumps(about))
 
     @classmethod
@@ -96,7 +98,7 @@ class Troubled(Ease):
             case Trouble.SLOW:
                 threading.Event().wait(0.15)
             case Trouble.LEAKS:
-                self._kept.append(np.ones(8 * 1024 * 1024))  # 64 MB, written to
+                self._kept.append(np.ones(1024 * 1024))  # 8 MB, written to
             case Trouble.CRASHES:
                 os.kill(os.getpid(), signal.SIGSEGV)
         return scores

@@ -10,11 +10,12 @@ import pytest
 from flyball.domain.deployment import Deployment, Phase
 from flyball.domain.judging import Measure, Standing
 from flyball.domain.lifecycle import ModelVersion, State
-from flyball.domain.routing import Route, SlotPhase, SlotStatus
+from flyball.domain.routing import Route, SlotPhase, SlotStatus, WorkerStatus
 from flyball.domain.traffic import Answers, EventType
+from flyball.loop.casualties import CRASHES, MISSED
 from flyball.loop.controller import tick
 from flyball.loop.tasks import desk
-from flyball.loop.watching import CRASHES, Rollouts
+from flyball.loop.watching import Rollouts
 from flyball.ports import Change
 from flyball.settings import ModelSettings, Rollout, Settings
 from flyball.steps.deploy import begin
@@ -158,34 +159,75 @@ def test_a_click_counts_for_the_answer_that_led_to_it(parts):
     assert sum(s.champion + s.challenger for s in splits) == 1
 
 
-class TestCrashes:
-    def crash(self, parts: Installation, number: int) -> None:
-        """A worker reports once, and is never heard of again."""
-        lost = a_worker(f"lost:{number}", seen_at=parts.clock.now())
-        parts.records.commit([Change(value=lost)])
+class TestLostWorkers:
+    def seen(self, parts: Installation, number: int, own_bytes: int = 0) -> None:
+        """A worker reports."""
+        name = f"other:{number}"
+        known = [w for w in parts.records.find(WorkerStatus) if w.worker == name]
+        status = a_worker(name, seen_at=parts.clock.now(), own_bytes=own_bytes)
+        parts.records.commit([Change(value=status, replacing=known[0] if known else None)])
 
-    def test_of_many_workers_stop_a_rollout(self, parts):
+    def looks(self, parts: Installation, count: int = MISSED) -> Deployment:
+        """So many looks, one after the other."""
+        return [parts.tick() for _ in range(count)][-1]
+
+    def rolling(self, parts: Installation) -> None:
+        """A rollout that is watched, and some time later."""
         parts.rolling()
         parts.clock.advance(seconds=1)
+
+    def test_that_crash_stop_a_rollout_where_they_are_many(self, parts):
+        self.rolling(parts)
         for number in range(CRASHES):
-            self.crash(parts, number)
+            self.seen(parts, number)
         parts.clock.advance(seconds=10)
-        deployment = parts.tick()
+        deployment = self.looks(parts)
         assert deployment.phase is Phase.ROLLED_BACK
         assert "workers crashed" in deployment.detail
 
-    def test_of_one_does_not(self, parts):
-        parts.rolling()
-        parts.clock.advance(seconds=1)
-        self.crash(parts, 1)
+    def test_that_crash_do_not_where_it_is_one(self, parts):
+        self.rolling(parts)
+        self.seen(parts, 1)
         parts.clock.advance(seconds=10)
-        assert parts.tick().phase is Phase.ROLLING
+        assert self.looks(parts).phase is Phase.ROLLING
 
     def test_before_this_controller_began_are_not_held_against_it(self, parts):
         """All was killed together: the machine went down, and nobody knows why."""
         parts.rolling()
         for number in range(CRASHES):
-            self.crash(parts, number)
+            self.seen(parts, number)
         parts.clock.advance(seconds=10)
         parts.rollouts = Rollouts(parts)
+        assert self.looks(parts).phase is Phase.ROLLING
+
+    def test_only_seem_to_be_lost_when_somebody_sets_the_clock(self, parts):
+        """All are missed at once, and report again one after the other."""
+        self.rolling(parts)
+        for number in range(2 * CRASHES):
+            self.seen(parts, number)
+        parts.clock.advance(hours=1)
+        self.looks(parts, MISSED // 2)
+        for number in range(2 * CRASHES):
+            self.seen(parts, number)
+        assert self.looks(parts).phase is Phase.ROLLING
+
+    def test_whose_memory_runs_away_stop_a_rollout(self, parts):
+        limit = parts.settings.server.worker_memory
+        self.rolling(parts)
+        for share in (0.1, 0.5, 0.9):
+            self.seen(parts, 1, round(share * limit))
+            self.seen(parts, 2, round(share * limit))
+            assert parts.tick().phase is Phase.ROLLING
+        self.seen(parts, 1, round(1.1 * limit))
         assert parts.tick().phase is Phase.ROLLING
+        self.seen(parts, 2, round(1.1 * limit))
+        deployment = parts.tick()
+        assert deployment.phase is Phase.ROLLED_BACK
+        assert "memory of 2 workers" in deployment.detail
+
+    def test_that_were_nearly_too_large_before_are_no_fault_of_the_version(self, parts):
+        limit = parts.settings.server.worker_memory
+        self.rolling(parts)
+        for share in (0.9, 1.1, 1.3):
+            self.seen(parts, 1, round(share * limit))
+            assert parts.tick().phase is Phase.ROLLING

@@ -259,5 +259,7 @@ class TestWhileARolloutIsWatched:
         assert looks == []
         self.rolling(world)
         world.follower._wake.clear()
+        monkeypatch.setattr(module, "POLL_S", 60.0)
+        monkeypatch.setattr(world.follower, "moved", lambda: looks.append(1) or True)
         world.follower._rest()
-        assert looks
+        assert looks == [1]

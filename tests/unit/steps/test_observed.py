@@ -97,6 +97,13 @@ class TestTime:
         assert split(seen.seen()) == [(0.05, 0, 2), (0.25, 0, 5), (0.5, 0, 2)]
         assert split(seen.seen(), Measure.SLOW) == [(0.05, 0, 2), (0.25, 0, 3)]
 
+    def test_of_a_clock_that_was_set_back_counts_for_failures_of_the_last_share(self):
+        """Or a version could fail its users for an hour before anybody saw it."""
+        seen = Observed(rollout((0.05, -1, 0), (0.25, 60, 61)), WARM_UP)
+        seen.add([window(NEW, -3600, units={"failed": (1,), "slow": (2,)})])
+        assert split(seen.seen()) == [(0.25, 0, 1)]
+        assert seen.seen().splits[Measure.SLOW] == ()
+
     def test_of_another_rollout_counts_for_nothing(self, at_five):
         stray = a_window(version=NEW, start=after(20), salt="games/2", units={"failed": (1,)})
         at_five.add([stray, failed("1.0.2-00000000-00000000", 20, 2)])
