@@ -21,6 +21,9 @@ up: $(VENV)/.default ## a live API, console and closed loop on the built-in samp
 test: $(VENV)/.dev ## all tests; ends with the runner's closing line
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+gameday: $(VENV)/.dev ## the rehearsals that `make test` leaves out: more faults at each step of a rollout
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
+
 cover: $(VENV)/.dev ## all tests, with the coverage of branches
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 

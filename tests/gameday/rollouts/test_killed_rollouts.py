@@ -24,7 +24,14 @@ def killed(games, what):
         games.up.kill_worker()
 
 
-@pytest.mark.parametrize("what", ["control", "a worker", "control and a worker"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param("control", marks=pytest.mark.long),
+        pytest.param("a worker", marks=pytest.mark.long),
+        "control and a worker",
+    ],
+)
 def test_a_good_version_takes_over_whatever_is_killed_in_each_step(games, what, outcome):
     """Killed while it is loaded, at 30%, at 60%, and in its bake."""
     began, version = time.monotonic(), games.shop.publish()

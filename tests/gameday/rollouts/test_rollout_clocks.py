@@ -64,7 +64,7 @@ def flyball(shop, plugins, clock, *words):
     return subprocess.run(argv, check=False, env=env, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+@pytest.mark.parametrize("seconds", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)])
 def test_a_bad_version_is_found_whatever_the_clock_says(tmp_path, plugins, clock, seconds, outcome):
     """It begins to fail after the clock was set."""
     began = time.monotonic()
@@ -77,6 +77,7 @@ def test_a_bad_version_is_found_whatever_the_clock_says(tmp_path, plugins, clock
     outcome(f"the clock jumps by {seconds} s, the candidate fails", "withdrawn", seen)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [-HOUR, HOUR])
 def test_a_good_version_is_never_promoted_by_a_clock_and_can_go_on(
     tmp_path, plugins, clock, seconds, outcome

@@ -62,7 +62,12 @@ def test_feedback_that_comes_twice_late_or_never_counts_once_for_the_answer_it_i
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("promote", "abort"), ("abort", "abort"), ("promote", "rollback")]
+    ("one", "other"),
+    [
+        ("promote", "abort"),
+        pytest.param("abort", "abort", marks=pytest.mark.long),
+        pytest.param("promote", "rollback", marks=pytest.mark.long),
+    ],
 )
 def test_of_two_operators_who_decide_at_once_exactly_one_does(games, one, other, outcome):
     """The loser is told; the ledger has one decision; users are served by what was decided."""

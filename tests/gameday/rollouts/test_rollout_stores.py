@@ -73,18 +73,22 @@ def rolled(found, fault, outcome, words, *, trouble=Trouble.NONE):
     outcome(f"{words} for {AWAY_S:g} s", became, seen)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.NONE, Trouble.RAISES])
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(Trouble.NONE, marks=pytest.mark.long), Trouble.RAISES]
+)
 def test_a_database_that_is_locked_delays_a_rollout_and_its_end(games, trouble, outcome):
     words = "the database is locked" + (", and the candidate fails" if trouble != "none" else "")
     rolled(games, lambda: locked(games.shop.home), outcome, words, trouble=trouble)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_delays_a_rollout(tmp_path, small_disk, plugins, outcome):
     disk = small_disk("size=512m")
     with opened(disk, plugins) as found:
         rolled(found, lambda: filled(disk), outcome, "the disk is full")
 
 
+@pytest.mark.long
 def test_a_database_that_is_gone_and_back_delays_a_rollout(
     tmp_path, postgresql_server, new_postgresql, plugins, outcome
 ):
@@ -120,6 +124,7 @@ def read_only(folder):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.long
 def test_a_home_that_comes_back_read_only_is_refused_and_the_rollout_goes_on_later(
     tmp_path, plugins, outcome
 ):
@@ -170,6 +175,7 @@ class TestASpoiltArtifact:
         assert version.name not in {a.version for a in games.players.since(began)}
         outcome("the candidate's artifact is spoilt before it is loaded", "not deployed", seen)
 
+    @pytest.mark.long
     def test_that_no_fresh_worker_can_load_ends_the_rollout(self, games, outcome):
         """Spoilt while it serves: found by the next worker that has to load it."""
         began, good, version = time.monotonic(), games.shop.champion(), games.shop.publish()

@@ -44,7 +44,15 @@ def withdrawn(games, trouble):
     return version, seen | {"s until the last user": round(seconds, 1)}
 
 
-@pytest.mark.parametrize("trouble", [Trouble.RAISES, Trouble.NAN, Trouble.SHAPE, Trouble.SLOW])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble.RAISES,
+        Trouble.NAN,
+        pytest.param(Trouble.SHAPE, marks=pytest.mark.long),
+        pytest.param(Trouble.SLOW, marks=pytest.mark.long),
+    ],
+)
 def test_a_candidate_that_answers_wrongly_is_withdrawn_and_nobody_sees_an_error(
     games, trouble, outcome
 ):
@@ -54,13 +62,16 @@ def test_a_candidate_that_answers_wrongly_is_withdrawn_and_nobody_sees_an_error(
     outcome(f"the candidate {WORDS[trouble]}", "withdrawn, the champion serves", seen)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.HANGS, Trouble.CRASHES])
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(Trouble.HANGS, marks=pytest.mark.long), Trouble.CRASHES]
+)
 def test_a_candidate_that_takes_its_worker_with_it_is_withdrawn(games, trouble, outcome):
     """Whoever had a connection to that worker sees it break; new workers serve the champion."""
     _, seen = withdrawn(games, trouble)
     outcome(f"the candidate {WORDS[trouble]}", "withdrawn, the champion serves", seen)
 
 
+@pytest.mark.long
 def test_a_candidate_that_leaks_memory_is_withdrawn(tmp_path, plugins, outcome):
     """Its lists are right, and come in time."""
     small = SETTINGS.replace("[server]", '[server]\nworker_memory = "600MiB"')
