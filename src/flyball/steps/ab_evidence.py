@@ -119,7 +119,10 @@ def evidence(sought: Sought, candidate: Candidate, sources: Sources) -> AbEviden
     )
 
 
-_NO_LISTS = "no list with chance in it was shown in that time; switch exploration on, and wait"
+_NO_LISTS = (
+    "no list with chance in it was shown in that time; set `exploration` of the model, "
+    "for example to 0.05, and wait"
+)
 
 
 def _lists(served: pl.DataFrame, sought: Sought) -> pl.DataFrame:

@@ -152,7 +152,7 @@ class TestInsufficient:
         log.shows(50, 2, rate=0.0)
         found = log.says("a", "b", "c")
         assert (found.lists, found.snips) == (0, None)
-        assert "switch exploration on" in found.insufficient
+        assert "set `exploration` of the model" in found.insufficient
 
     def test_where_there_are_few_lists(self, log):
         log.shows(40, 2)
