@@ -171,6 +171,8 @@ class TestRollback:
             "serving": OLD.name,
             "reason": "players complain",
             "seconds": None,
+            "confirmed": 0,
+            "contradicted": [],
         }
         records = installed.platform.records
         assert records.get(Route, "games").champion == OLD.name

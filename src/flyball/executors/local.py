@@ -58,7 +58,8 @@ class LocalExecutor:
                 code = _exit_code(process) if answer is not None else None
             finally:
                 _end(process)
-                sender.join()
+                if sender.ident is not None:  # a signal may come before it has begun
+                    sender.join()
                 answers.close()
             if answer is None:
                 raise EnvironmentFailed(

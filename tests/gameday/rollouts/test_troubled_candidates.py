@@ -62,9 +62,8 @@ def test_a_candidate_that_answers_wrongly_is_withdrawn_and_nobody_sees_an_error(
     outcome(f"the candidate {WORDS[trouble]}", "withdrawn, the champion serves", seen)
 
 
-@pytest.mark.parametrize(
-    "trouble", [pytest.param(Trouble.HANGS, marks=pytest.mark.long), Trouble.CRASHES]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("trouble", [Trouble.HANGS, Trouble.CRASHES])
 def test_a_candidate_that_takes_its_worker_with_it_is_withdrawn(games, trouble, outcome):
     """Whoever had a connection to that worker sees it break; new workers serve the champion."""
     _, seen = withdrawn(games, trouble)
